@@ -1,0 +1,1 @@
+"""The pages people see: thin callbacks and the browser's code over `backend`."""
