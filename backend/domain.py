@@ -1,6 +1,6 @@
 """The nouns every part of Handrail shares: phases, commands, drivers, outcomes, states.
 
-Only the standard library is imported here. Values are the words that appear on the wire, in the
+Nothing of Handrail is imported here. Values are the words that appear on the wire, in the
 database and in files, so a member must never be renamed without a migration.
 """
 

@@ -50,7 +50,8 @@ class EpisodeRow(Base):
     ended_s: Mapped[float | None]
     # Outcome in force, folded from `label_events` whenever one is appended, for lists and filters.
     outcome: Mapped[str] = mapped_column(index=True)
-    # Newest label event of this episode; 0 before the first. A label made on an older one conflicts.
+    # Newest label event of this episode, 0 before the first: a label made on an older one
+    # conflicts.
     label_revision: Mapped[int]
     # Camera names and the dimensions' names, as in the folder's header.
     cameras: Mapped[list[Any]]

@@ -1,0 +1,109 @@
+"""What the control loop meets: an arm, a human's input, a policy, each a small Protocol of arrays.
+
+`backend.robots` and `backend.learning` provide them; `backend.actor` drives them. Nothing here
+needs torch or LeRobot. All methods of one arm are called from one thread, the loop's, because a
+simulator's GL context belongs to the thread that made it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What the robot reports at one instant."""
+
+    # float32 [state dim], in the robot's own units (LeRobot: degrees, gripper 0 to 100).
+    state: np.ndarray
+    # uint8 [height, width, 3] RGB by camera name.
+    frames: dict[str, np.ndarray]
+    # Capture time of each frame, Unix time in seconds.
+    frame_wall_s: dict[str, float]
+    # What a simulator knows and a robot does not (`success`); for experts, tests and benchmarks,
+    # never an input of a learned policy.
+    privileged: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an action may be."""
+
+    # float32 [action dim]: joint limits in action units.
+    low: np.ndarray
+    high: np.ndarray
+    # float32 [action dim]: largest |action - present| in one step.
+    max_relative_target: np.ndarray
+
+
+class RobotFaultError(Exception):
+    """The robot cannot go on: unplugged, silent servo, camera gone. Says which and what to do."""
+
+
+@runtime_checkable
+class Arm(Protocol):
+    """A LeRobot robot seen as arrays. Made disconnected; `connect` may take seconds."""
+
+    name: str
+    robot_type: str
+    fps: float
+    state_names: tuple[str, ...]
+    action_names: tuple[str, ...]
+    # (width, height) of every camera.
+    cameras: dict[str, tuple[int, int]]
+    limits: Limits
+
+    def connect(self) -> None:
+        """Raises RobotFaultError with a remedy."""
+
+    def observe(self) -> Observation:
+        """Raises RobotFaultError."""
+
+    def act(self, action: np.ndarray) -> np.ndarray:
+        """Send float32 [action dim]; return what was executed. Raises RobotFaultError."""
+
+    def position(self, state: np.ndarray) -> np.ndarray:
+        """The action that would hold `state`: float32 [action dim]."""
+
+    def begin_reset(self) -> None:
+        """Start the way to the reset pose; a simulator starts a new scene."""
+
+    def reset_action(self, state: np.ndarray) -> np.ndarray | None:
+        """Next action on the way to the reset pose, None when there."""
+
+    def close(self) -> None:
+        """Disconnect; harmless when repeated."""
+
+
+class HumanInput(Protocol):
+    """A teleoperator that turns held keys and axes into joint targets."""
+
+    # Share of the maximum speed, and whether the gripper is commanded closed.
+    speed: float
+    gripper_closed: bool
+
+    def start(self, state: np.ndarray) -> None:
+        """Take over from `state` without a jump."""
+
+    def feed(self, held: frozenset[str], axes: tuple[float, ...]) -> None:
+        """Every refresh from the page, in order: rising edges are toggles."""
+
+    def release(self) -> None:
+        """Zero velocity: the input is stale. The gripper stays as it is."""
+
+    def act(self, state: np.ndarray, dt_s: float) -> np.ndarray:
+        """Joint targets for the next step: float32 [action dim]."""
+
+
+class ActingPolicy(Protocol):
+    """What drives in phase `policy`."""
+
+    name: str
+    checkpoint_id: str | None
+
+    def reset(self) -> None:
+        """Forget the past: a new episode, or control was handed over."""
+
+    def act(self, observation: Observation) -> np.ndarray | None:
+        """float32 [action dim] for this step at once, or None to hold the pose."""
