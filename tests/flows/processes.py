@@ -1,0 +1,128 @@
+"""Starts Handrail as its users do, as processes of its own, and ends exactly those."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for[T](what: str, check: Callable[[], T], *, timeout_s: float = 60.0) -> T:
+    """Poll `check` until it returns something true; say what was waited for when it does not."""
+    deadline_s = time.monotonic() + timeout_s
+    last: object = None
+    while time.monotonic() < deadline_s:
+        last = check()
+        if last:
+            return last  # type: ignore[return-value]
+        time.sleep(0.05)
+    raise AssertionError(f"waited {timeout_s} s for {what}; last saw {last!r}")
+
+
+class HandrailProcess:
+    """`python -m app` on a free port with a data directory of its own."""
+
+    def __init__(self, data_dir: Path, *flags: str, robot: str = "so101_sim_touch") -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.flags = ["--port", str(self.port), "--data-dir", str(data_dir), "--robot", robot]
+        self.flags += flags
+        self.process: subprocess.Popen[bytes] | None = None
+        self.api = httpx.Client(base_url=self.url, timeout=30)
+
+    def start(self) -> "HandrailProcess":
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", *self.flags],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")},
+            )
+        wait_for("the server's health", self.healthy)
+        return self
+
+    def healthy(self) -> bool:
+        try:
+            return self.api.get("/api/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def session(self) -> dict[str, Any]:
+        return self.api.get("/api/session").raise_for_status().json()
+
+    def command(self, command: str, command_id: str, **params: Any) -> httpx.Response:
+        body = {"command": command, "command_id": command_id, "params": params}
+        return self.api.post("/api/session/command", json=body)
+
+    def wait_phase(self, *phases: str, timeout_s: float = 60.0) -> dict[str, Any]:
+        def check() -> dict[str, Any] | None:
+            now = self.session()
+            return now if now["phase"] in phases else None
+
+        return wait_for(f"phase {' or '.join(phases)}", check, timeout_s=timeout_s)
+
+    def wait_actor(self) -> int:
+        def check() -> int | None:
+            status = self.session()["actor"]
+            return status["pid"] if status["state"] == "connected" else None
+
+        return wait_for("the actor to connect", check, timeout_s=120)
+
+    def actor_pid(self) -> int | None:
+        try:
+            return int(json.loads((self.data_dir / "actor.json").read_text())["pid"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def kill_server(self) -> None:
+        """SIGKILL, as a power cut would."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=10)
+
+    def kill_actor(self) -> None:
+        pid = self.actor_pid()
+        assert pid is not None, "no actor to kill"
+        actor = psutil.Process(pid)
+        actor.kill()
+        # The actor is the server's child: gone, or a zombie until its parent looks.
+        wait_for("the actor to die", lambda: not is_running(pid), timeout_s=10)
+
+    def close(self) -> None:
+        actor = self.actor_pid()
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(timeout=10)
+        if actor is not None and is_running(actor):
+            psutil.Process(actor).kill()
+        self.api.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
