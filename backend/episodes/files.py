@@ -1,0 +1,68 @@
+"""Files that appear finished or not at all, and the lock that says a recorder is alive.
+
+A reader never meets half a file: content is written aside, brought to the disk and then renamed.
+What grows in place (steps and videos of a running episode) is not written through here.
+"""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+LOCK_FILE = "recorder.lock"
+
+
+def fsync_path(path: Path) -> None:
+    """Bring a file's content, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` so that `path` holds all of it or what it held before."""
+    aside = path.with_name(path.name + ".tmp")
+    with aside.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    fsync_path(path.parent)
+
+
+def take_lock(folder: Path) -> int:
+    """Mark `folder` as being written by this process; return the descriptor that holds the mark.
+
+    The kernel lets go of it when the process ends, however it ends.
+
+    Raises:
+        BlockingIOError: Another recorder holds it.
+    """
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process writes in `folder`."""
+    try:
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
