@@ -143,6 +143,11 @@ class ActorHello(Message):
     policies: list[str]
     phase: Phase
     task: str
+    # From `open` to `close`, as in the headers of its episodes; None while closed. It is the
+    # `session_id` that `open` was given in its params, else one the actor made.
+    session_id: str | None = None
+    # Which policy acts; empty while closed.
+    policy: str = ""
 
 
 class Answer(Message):
@@ -164,6 +169,10 @@ class EpisodeStarted(Message):
     policy: str
     fps: float
     started_s: float
+    session_id: str = ""
+    # Counts the attempts of the session, from 1.
+    number: int = 1
+    operator: str = ""
 
 
 class EpisodeFinished(Message):
@@ -200,7 +209,7 @@ class CommandMessage(Message):
     author: str
     # When its sender pressed the key, server clock; late ones are refused, `stop` never is.
     sent_ms: float
-    # `open`: robot, policy. `start`: task.
+    # `open`: robot, policy, session_id (each optional). `start`: task (optional).
     params: dict[str, Any] = Field(default_factory=dict)
 
 
