@@ -1,0 +1,1 @@
+"""The database: tables, connections, and the questions asked of them."""
