@@ -1,0 +1,422 @@
+"""The training steps: critic, actor, and both at once. Offline and online learners share them.
+
+An update draws `batch_size * accumulation` chunks and all its random numbers at once, then goes
+through them in micro-batches whose losses are divided by the counts of the whole: so accumulation
+gives the gradient of the big batch, padding, weights and all. One numpy generator makes every
+random number, so a run resumed from its state goes on bit for bit (on the CPU).
+
+Departures from the seed: in a joint update actor and critic share one batch and one pass of the
+vision tower (the seed drew two); extra critic updates read the critic's own prompt (its fell back
+to the actor's, which holds the advantage word).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from lerobot.utils.constants import OBS_LANGUAGE_ATTENTION_MASK, OBS_LANGUAGE_TOKENS
+from torch import Tensor, nn
+
+from backend.learning.advantages import awr_weights, decide_words, drop_words
+from backend.learning.config import LearnerConfig, OptimizerConfig
+from backend.learning.critic import Features, averaged_copy, critic_features
+from backend.learning.inputs import ModelInputs
+from backend.learning.labels import Labels, is_forced, make_labels, positive_fraction
+from backend.learning.lora import add_adapters
+from backend.learning.losses import masked_flow_loss
+from backend.learning.models import Models
+from backend.learning.optimizer import MasterOptimizer
+from backend.learning.replay import ChunkBatch, ChunkSampler, EpisodeArrays, Observations
+from backend.learning.scoring import score_episodes
+from backend.learning.trainable import part_of, select_trainable
+
+Metrics = dict[str, float]
+
+
+class Learner:
+    """Owns models, optimisers, sampler and randomness of one run, and makes its updates.
+
+    Use: `set_episodes`, then `train_step` until `done`; the schedule says what each step does.
+    """
+
+    def __init__(self, models: Models, config: LearnerConfig) -> None:
+        self.models = models
+        self.config = config
+        self.rng = np.random.default_rng(config.seed)
+        self.inputs = ModelInputs(models.preprocessor)
+        self.step = 0
+        self.labels: Labels | None = None
+        actor_names, critic_names = select_trainable(
+            config.trainable, actor=models.policy, critic=models.critic
+        )
+        if config.lora is not None:
+            actor_names = add_adapters(models.policy, config.lora, actor_names)
+        self.actor_optimizer = _optimizer(models.policy, actor_names, config.optimizer, _actor_rate)
+        self.critic_optimizer = _optimizer(
+            models.critic, critic_names, config.optimizer, _critic_rate
+        )
+        uses_target = config.critic.learn_from == "td"
+        self.target = averaged_copy(models.critic) if uses_target else None
+        self.sampler = ChunkSampler(
+            horizon=config.model.chunk_size,
+            reward=config.reward,
+            rng=self.rng,
+            online_fraction=config.data.online_fraction,
+        )
+
+    def set_episodes(self, episodes: Sequence[EpisodeArrays]) -> None:
+        """Learn from these episodes from now on; labels of others are forgotten.
+
+        The scale of the returns never shrinks during a run, so that old values keep their meaning.
+        """
+        self.sampler.set_episodes(episodes, longest=self.models.longest)
+        self.models.longest = dict(self.sampler.longest)
+        if self.labels is not None and set(self.labels.values) != {e.episode_id for e in episodes}:
+            self.labels = None
+        if self.labels is not None:
+            self.sampler.leave_out(self.labels.left_out)
+
+    @property
+    def done(self) -> bool:
+        """Whether the schedule is through."""
+        return self.step >= self.config.schedule.total_steps
+
+    @property
+    def stage(self) -> str:
+        """What the next step trains: `critic`, `actor` or `joint`."""
+        schedule = self.config.schedule
+        if schedule.order == "joint":
+            return "critic" if self.step < schedule.critic_warmup_steps else "joint"
+        in_round = self.step % (schedule.critic_steps + schedule.actor_steps)
+        return "critic" if in_round < schedule.critic_steps else "actor"
+
+    def train_step(self) -> Metrics:
+        """Make one update as the schedule says and return its metrics."""
+        stage = self.stage
+        if stage == "critic":
+            # A moving critic makes old labels stale: the next actor stage labels again.
+            self.labels = None
+            metrics = self.update_critic(self._draw_for_critic())
+        elif stage == "actor":
+            metrics = {} if self.labels is not None else self.relabel()
+            metrics |= self.update_actor(self.sampler.draw(self.config.optimizer.update_size))
+        else:
+            for _ in range(self.config.schedule.critic_updates - 1):
+                self.update_critic(self._draw_for_critic())
+            metrics = self.update_both(self._draw_for_critic())
+        self.step += 1
+        return metrics
+
+    def _draw_for_critic(self) -> ChunkBatch:
+        with_successors = self.config.critic.learn_from == "td"
+        size = self.config.optimizer.update_size
+        return self.sampler.draw(size, with_successors=with_successors, all_steps=True)
+
+    def relabel(self) -> Metrics:
+        """Score all episodes with the critic as it is, decide all words, and keep them."""
+        episodes = self.sampler.episodes
+        if self._needs_labels:
+            scores = dict(score_episodes(self.models, episodes))
+            values = {name: score.values for name, score in scores.items()}
+        else:
+            values = {episode.episode_id: np.zeros(len(episode)) for episode in episodes}
+        self.take_labels(
+            make_labels(episodes, values, config=self.config, longest=self.sampler.longest)
+        )
+        assert self.labels is not None
+        return {"label_positive_fraction": positive_fraction(self.labels, self.config.words)}
+
+    @property
+    def _needs_labels(self) -> bool:
+        return self.config.words.mode != "none" or self.config.words.weighting != "none"
+
+    def take_labels(self, labels: Labels) -> None:
+        """Use a label run, made here or before, for the actor."""
+        self.labels = labels
+        self.models.thresholds = dict(labels.thresholds)
+        self.sampler.leave_out(labels.left_out)
+
+    def update_critic(self, batch: ChunkBatch) -> Metrics:
+        """Make one update of the critic on a batch of whatever size."""
+        optimizer = _must(self.critic_optimizer, "critic")
+        self.models.critic.train()
+        self.models.policy.eval()
+        meter = _Meter()
+        counted = self._counted(batch)
+        for part in batch.parts(self.config.optimizer.batch_size):
+            inputs = self.inputs.for_critic(part.observations)
+            images, masks = self.models.policy.camera_images(inputs)
+            with torch.no_grad():
+                image_features = self.models.policy.image_features(images)
+            loss, _ = self._critic_loss(part, inputs, image_features, masks, counted, meter)
+            loss.backward()
+        metrics = {"critic_grad_norm": optimizer.step()}
+        self._move_target()
+        return metrics | meter.metrics()
+
+    def update_actor(self, batch: ChunkBatch) -> Metrics:
+        """Make one update of the actor on a batch of whatever size, with the labels in force."""
+        optimizer = _must(self.actor_optimizer, "actor")
+        self.models.policy.train()
+        words, advantages = self._labels_of(batch)
+        weights = np.ones(len(batch))
+        if self.config.words.weighting == "awr":
+            weights = awr_weights(
+                advantages,
+                tasks=batch.observations.tasks,
+                temperature=self.config.words.awr_temperature,
+            )
+        said = drop_words(words, rate=self.config.words.dropout, rng=self.rng)
+        noise, time = self._noise(len(batch))
+        total = float((~batch.action_is_pad).sum())
+        meter = _Meter()
+        first = 0
+        for part in batch.parts(self.config.optimizer.batch_size):
+            rows = slice(first, first + len(part))
+            inputs = self.inputs.for_actor(part.observations, part.actions, said[rows])
+            errors = self.models.policy.flow_errors(inputs, noise=noise[rows], time=time[rows])
+            is_pad = torch.from_numpy(part.action_is_pad).to(errors.device)
+            weight = torch.as_tensor(weights[rows], dtype=errors.dtype, device=errors.device)
+            loss = masked_flow_loss(errors, is_pad, weights=weight, total=total)
+            loss.backward()
+            meter.add_flow(errors, is_pad, words[rows], total)
+            first += len(part)
+        metrics = {"actor_grad_norm": optimizer.step()}
+        if self._needs_labels:
+            metrics |= {
+                "advantage_mean": float(np.mean(advantages)),
+                "advantage_std": float(np.std(advantages)),
+            }
+        return metrics | meter.metrics()
+
+    def update_both(self, batch: ChunkBatch) -> Metrics:
+        """Make one update of critic and actor on the same batch and the same vision features.
+
+        The actor's words come from the live critic: advantages of one-chunk targets.
+        """
+        actor, critic = (
+            _must(self.actor_optimizer, "actor"),
+            _must(self.critic_optimizer, "critic"),
+        )
+        policy = self.models.policy
+        policy.train()
+        self.models.critic.train()
+        noise, time = self._noise(len(batch))
+        dropped = self.rng.random(len(batch)) < self.config.words.dropout
+        total = float((~batch.action_is_pad).sum())
+        meter = _Meter()
+        counted = self._counted(batch)
+        first = 0
+        for part in batch.parts(self.config.optimizer.batch_size):
+            rows = slice(first, first + len(part))
+            inputs = self.inputs.for_critic(part.observations)
+            images, masks = policy.camera_images(inputs)
+            image_features = policy.image_features(images)
+            critic_loss, advantages = self._critic_loss(
+                part, inputs, image_features, masks, counted, meter
+            )
+            words = self._live_words(part, advantages)
+            said = [None if d else w for w, d in zip(words, dropped[rows], strict=True)]
+            blind = Observations(
+                tasks=part.observations.tasks, states=part.observations.states, images={}
+            )
+            errors = policy.flow_errors(
+                self.inputs.for_actor(blind, part.actions, said),
+                noise=noise[rows],
+                time=time[rows],
+                images=image_features,
+                img_masks=masks,
+            )
+            is_pad = torch.from_numpy(part.action_is_pad).to(errors.device)
+            (masked_flow_loss(errors, is_pad, total=total) + critic_loss).backward()
+            meter.add_flow(errors, is_pad, words, total)
+            first += len(part)
+        metrics = {"critic_grad_norm": critic.step(), "actor_grad_norm": actor.step()}
+        self._move_target()
+        return metrics | meter.metrics()
+
+    def _critic_loss(
+        self,
+        part: ChunkBatch,
+        inputs: Mapping[str, Any],
+        image_features: Sequence[Tensor],
+        masks: Sequence[Tensor],
+        counted: int,
+        meter: "_Meter",
+    ) -> tuple[Float[Tensor, ""], Float[np.ndarray, " b"]]:
+        """Return this part's share of the loss, and the advantages of its chunks (TD only)."""
+        critic = self.models.critic
+        output = critic(_features(self.models, inputs, image_features, masks))
+        values = critic.values(output)
+        if self.target is None:
+            targets = torch.as_tensor(part.returns, dtype=values.dtype, device=values.device)
+            terminal = torch.from_numpy(part.is_last).to(values.device)
+        else:
+            targets = self._td_targets(part)
+            terminal = torch.from_numpy(part.terminated).to(values.device)
+        known = targets.isfinite()
+        losses = critic.losses(output, targets.nan_to_num(), terminal=terminal)
+        meter.add_critic(losses[known], values[known], targets[known], counted)
+        advantages = (targets - values.detach()).double().cpu().numpy()
+        return (losses * known).sum() / counted, advantages
+
+    def _counted(self, batch: ChunkBatch) -> int:
+        """Return how many samples of an update have a target: truncated ones have no return."""
+        known = len(batch) if self.target is not None else int(np.isfinite(batch.returns).sum())
+        if known == 0:
+            raise ValueError(
+                "no chunk of this batch has a return: every episode drawn is unjudged; grade some "
+                "as success or failure, or set critic.learn_from to 'td'"
+            )
+        return known
+
+    @torch.no_grad()
+    def _td_targets(self, part: ChunkBatch) -> Float[Tensor, " b"]:
+        assert self.target is not None
+        assert part.successors is not None
+        inputs = self.inputs.for_critic(part.successors)
+        images, masks = self.models.policy.camera_images(inputs)
+        features = _features(self.models, inputs, self.models.policy.image_features(images), masks)
+        future = self.target.values(self.target(features))
+        rewards = torch.as_tensor(part.rewards, dtype=future.dtype, device=future.device)
+        discounts = torch.as_tensor(part.discounts, dtype=future.dtype, device=future.device)
+        return (rewards + discounts * future).clamp(*self.config.reward.value_range)
+
+    def _move_target(self) -> None:
+        """Move the averaged critic towards the float32 masters of the live one."""
+        optimizer, every = self.critic_optimizer, self.config.critic.target_every
+        if self.target is None or optimizer is None or optimizer.updates % every:
+            return
+        rate, trained = self.config.critic.target_rate, set(optimizer.names)
+        averages = dict(self.target.named_parameters())
+        with torch.no_grad():
+            for name in trained:
+                averages[name].lerp_(optimizer.master(name).float(), rate)
+
+    def _labels_of(self, batch: ChunkBatch) -> tuple[list[str | None], Float[np.ndarray, " b"]]:
+        if self.labels is None:
+            raise ValueError("the actor has no labels to learn from: relabel first")
+        where = list(zip(batch.episode_ids, batch.starts, strict=True))
+        words = [self.labels.words[name][start] for name, start in where]
+        return words, np.array([self.labels.advantages[name][start] for name, start in where])
+
+    def _live_words(
+        self, part: ChunkBatch, advantages: Float[np.ndarray, " b"]
+    ) -> list[str | None]:
+        return decide_words(
+            advantages,
+            config=self.config.words,
+            forced=is_forced(part.human_share, part.is_demonstration, self.config.words),
+            tasks=part.observations.tasks,
+            thresholds={},
+        )
+
+    def _noise(self, size: int) -> tuple[Float[Tensor, "b h m"], Float[Tensor, " b"]]:
+        """Draw the noise and the times of a whole update."""
+        config = self.models.policy.config
+        shape = (size, config.chunk_size, config.max_action_dim)
+        noise = self.rng.standard_normal(shape, dtype=np.float32)
+        beta = self.rng.beta(
+            config.time_sampling_beta_alpha, config.time_sampling_beta_beta, size=size
+        )
+        time = beta * config.time_sampling_scale + config.time_sampling_offset
+        device = config.device
+        return torch.from_numpy(noise).to(device), torch.from_numpy(time).float().to(device)
+
+
+def _features(
+    models: Models,
+    inputs: Mapping[str, Any],
+    image_features: Sequence[Tensor],
+    masks: Sequence[Tensor],
+) -> Features:
+    return critic_features(
+        models.policy,
+        image_features,
+        masks,
+        inputs[OBS_LANGUAGE_TOKENS],
+        inputs[OBS_LANGUAGE_ATTENTION_MASK],
+    )
+
+
+def _actor_rate(name: str, config: OptimizerConfig) -> float:
+    rates = {"vision": config.vision_lr, "projector": config.vision_lr}
+    rate = (rates | {"language": config.language_lr}).get(part_of(name))
+    return config.actor_lr if rate is None else rate
+
+
+def _critic_rate(name: str, config: OptimizerConfig) -> float:
+    fresh = name.startswith(("queries", "head."))
+    head = config.critic_head_lr
+    return head if fresh and head is not None else config.critic_lr
+
+
+def _optimizer(
+    module: nn.Module, names: Sequence[str], config: OptimizerConfig, rate_of: Any
+) -> MasterOptimizer | None:
+    if not names:
+        return None
+    parameters = dict(module.named_parameters())
+    groups: dict[float, dict[str, nn.Parameter]] = {}
+    for name in names:
+        groups.setdefault(rate_of(name, config), {})[name] = parameters[name]
+    return MasterOptimizer(
+        [(members, rate) for rate, members in groups.items()],
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        grad_clip=config.grad_clip,
+        warmup_steps=config.warmup_steps,
+    )
+
+
+def _must(optimizer: MasterOptimizer | None, part: str) -> MasterOptimizer:
+    if optimizer is None:
+        raise ValueError(
+            f"this step trains the {part}, but trainable selects nothing of it: add {part!r} or "
+            f"set the schedule's {part} steps to 0"
+        )
+    return optimizer
+
+
+class _Meter:
+    """Sums what the micro-batches of one update say."""
+
+    def __init__(self) -> None:
+        self._flow: list[Tensor] = []
+        self._by_word: dict[str, list[Tensor]] = {}
+        self._critic: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._words: list[str | None] = []
+
+    def add_flow(
+        self, errors: Tensor, is_pad: Tensor, words: Sequence[str | None], total: float
+    ) -> None:
+        real = (~is_pad).float()
+        sums = (errors.detach().mean(dim=2) * real).sum(dim=1)
+        self._flow.append(sums.sum() / total)
+        self._words.extend(words)
+        for word, loss in zip(words, sums / real.sum(dim=1).clamp(min=1), strict=True):
+            self._by_word.setdefault(word or "none", []).append(loss)
+
+    def add_critic(self, losses: Tensor, values: Tensor, targets: Tensor, counted: int) -> None:
+        self._critic.append((losses.detach().sum() / counted, values.detach(), targets))
+
+    def metrics(self) -> Metrics:
+        metrics: Metrics = {}
+        if self._flow:
+            metrics["loss_actor"] = float(torch.stack(self._flow).sum())
+            for word, losses in self._by_word.items():
+                metrics[f"loss_actor/{word}"] = float(torch.stack(losses).mean())
+                metrics[f"word_fraction/{word}"] = len(losses) / len(self._words)
+        if self._critic:
+            values = torch.cat([values for _, values, _ in self._critic])
+            targets = torch.cat([targets for _, _, targets in self._critic])
+            error = targets - values
+            metrics["loss_critic"] = float(torch.stack([loss for loss, _, _ in self._critic]).sum())
+            metrics["critic_value_mean"] = float(values.mean())
+            metrics["critic_value_std"] = float(values.std(correction=0))
+            metrics["target_value_mean"] = float(targets.mean())
+            metrics["td_error_mean"] = float(error.mean())
+            metrics["td_error_std"] = float(error.std(correction=0))
+        return metrics

@@ -1,0 +1,12 @@
+"""π0.5 with an advantage word, as a LeRobot policy type: `pi05_rl`.
+
+Importing this package registers the type and its processor steps with LeRobot. The three modules
+are named by LeRobot's convention (`configuration_*`, `modeling_*`, `processor_*`), because its
+factories find the policy class and its processors by these names. To make LeRobot's own programs
+know the type: `--policy.discover_packages_path=backend.learning.pi05_rl`.
+"""
+
+from backend.learning.pi05_rl import processor_pi05_rl as _processor_steps
+from backend.learning.pi05_rl.configuration_pi05_rl import PI05RLConfig
+
+__all__ = ["PI05RLConfig", "_processor_steps"]

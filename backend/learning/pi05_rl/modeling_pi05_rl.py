@@ -1,0 +1,383 @@
+"""The LeRobot policy `pi05_rl`: π0.5 in two sizes, with padding masked and guidance by the word.
+
+Departures from LeRobot's `PI05Policy` (0.6.1):
+
+- sizes come from `sizes.py`, so `tiny` runs the same code; `base` has the stock weights' names and
+  shapes, and the stock forward pass;
+- `forward` leaves out the padded steps of a chunk (`action_is_pad`), which stock ignores;
+- loading is strict and raises, where stock prints a warning and returns random weights;
+- pictures must be floats in [0, 1]; whole numbers, a forgotten division by 255, are refused;
+- with `guidance_scale` β > 1, v = v_without + β (v_with - v_without) in every Euler step.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from jaxtyping import Bool, Float
+from lerobot.configs import PreTrainedConfig
+from lerobot.policies.common.flow_matching import euler_integrate
+from lerobot.policies.common.vla_utils import make_att_2d_masks, prepare_attention_masks_4d
+from lerobot.policies.pi05.modeling_pi05 import (
+    PaliGemmaWithExpertModel,
+    PI05Policy,
+    PI05Pytorch,
+)
+from lerobot.policies.pi_gemma import (
+    PaliGemmaForConditionalGenerationWithPiGemma,
+    PiGemmaForCausalLM,
+)
+from lerobot.utils.constants import ACTION, OBS_LANGUAGE_ATTENTION_MASK, OBS_LANGUAGE_TOKENS
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers.models.auto import CONFIG_MAPPING
+
+from backend.learning.losses import masked_flow_loss
+from backend.learning.pi05_rl.configuration_pi05_rl import PI05RLConfig
+from backend.learning.pi05_rl.processor_pi05_rl import OBS_PLAIN_ATTENTION_MASK, OBS_PLAIN_TOKENS
+from backend.learning.pi05_rl.sizes import SIZES, ModelSize
+
+WEIGHTS_FILE = "model.safetensors"
+_LM_HEAD = "model.paligemma_with_expert.paligemma.lm_head.weight"
+_EXPERT_LM_HEAD = "model.paligemma_with_expert.gemma_expert.lm_head.weight"
+_EMBEDDING = "model.paligemma_with_expert.paligemma.model.language_model.embed_tokens.weight"
+
+
+class SizedPaliGemmaWithExpert(PaliGemmaWithExpertModel):
+    """LeRobot's PaliGemma and action expert, built from a `ModelSize`."""
+
+    def __init__(self, size: ModelSize, *, config: PI05RLConfig) -> None:
+        nn.Module.__init__(self)  # the parent's builds the published size
+        self.freeze_vision_encoder = config.freeze_vision_encoder
+        self.train_expert_only = config.train_expert_only
+        self.paligemma = PaliGemmaForConditionalGenerationWithPiGemma(
+            config=_paligemma_config(size, image_size=config.image_resolution[0])
+        )
+        self.gemma_expert = PiGemmaForCausalLM(
+            config=CONFIG_MAPPING["gemma"](
+                **_attention_sizes(size),
+                hidden_size=size.expert_width,
+                intermediate_size=size.expert_mlp,
+                vocab_size=size.vocabulary,
+                hidden_activation="gelu_pytorch_tanh",
+                dtype="float32",
+                use_adarms=True,
+                adarms_cond_dim=size.expert_width,
+            )
+        )
+        self.gemma_expert.model.embed_tokens = None
+        self.to_bfloat16_for_selected_params(config.dtype)
+        self._set_requires_grad()
+
+    def embed_image(self, image: Tensor) -> Tensor:
+        """Return features (b, tokens, width) of pixels (b, 3, h, w); features pass unchanged.
+
+        So actor and critic can share one pass of the vision tower.
+        """
+        return image if image.ndim == 3 else super().embed_image(image)
+
+
+def _attention_sizes(size: ModelSize) -> dict[str, int]:
+    return {
+        "head_dim": size.head_dim,
+        "num_attention_heads": size.num_heads,
+        "num_key_value_heads": size.num_kv_heads,
+        "num_hidden_layers": size.depth,
+    }
+
+
+def _paligemma_config(size: ModelSize, *, image_size: int) -> Any:
+    config = CONFIG_MAPPING["paligemma"]()
+    config._vocab_size = size.vocabulary
+    config.image_token_index = size.vocabulary
+    config.projection_dim = size.language_width
+    text = {
+        **_attention_sizes(size),
+        "hidden_size": size.language_width,
+        "intermediate_size": size.language_mlp,
+        "hidden_activation": "gelu_pytorch_tanh",
+        "dtype": "float32",
+        "vocab_size": size.vocabulary,
+        "use_adarms": False,
+        "adarms_cond_dim": None,
+    }
+    vision = {
+        "image_size": image_size,
+        "patch_size": size.patch_size,
+        "hidden_size": size.vision_width,
+        "num_hidden_layers": size.vision_depth,
+        "num_attention_heads": size.vision_heads,
+        "intermediate_size": size.vision_mlp,
+        "projection_dim": size.language_width,
+        "projector_hidden_act": "gelu_fast",
+        "dtype": "float32",
+    }
+    for name, value in text.items():
+        setattr(config.text_config, name, value)
+    for name, value in vision.items():
+        setattr(config.vision_config, name, value)
+    return config
+
+
+class PI05RLPytorch(PI05Pytorch):
+    """LeRobot's flow-matching core in the configured size, with guidance when sampling."""
+
+    def __init__(self, config: PI05RLConfig, rtc_processor: Any = None) -> None:
+        nn.Module.__init__(self)  # the parent's builds the published size
+        height, width = config.image_resolution
+        if height != width:
+            raise ValueError(f"image_resolution is {height}×{width}, must be square: SigLIP is")
+        size = SIZES[config.size]
+        self.config = config
+        self.rtc_processor = rtc_processor
+        self.paligemma_with_expert = SizedPaliGemmaWithExpert(size, config=config)
+        self.action_in_proj = nn.Linear(config.max_action_dim, size.expert_width)
+        self.action_out_proj = nn.Linear(size.expert_width, config.max_action_dim)
+        self.time_mlp_in = nn.Linear(size.expert_width, size.expert_width)
+        self.time_mlp_out = nn.Linear(size.expert_width, size.expert_width)
+        self.gradient_checkpointing_enabled = False
+        if config.compile_model:
+            torch.set_float32_matmul_precision("high")
+            self.sample_actions = torch.compile(self.sample_actions, mode=config.compile_mode)
+            self.forward = torch.compile(self.forward, mode=config.compile_mode)
+
+    @torch.no_grad()
+    def sample_guided(
+        self,
+        images: Sequence[Tensor],
+        img_masks: Sequence[Tensor],
+        tokens: tuple[Tensor, Tensor],
+        masks: tuple[Tensor, Tensor],
+        *,
+        guidance: float,
+        noise: Tensor | None = None,
+        num_steps: int | None = None,
+        **rtc: Any,
+    ) -> Float[Tensor, "b h a"]:
+        """Sample chunks from v_without + guidance (v_with - v_without).
+
+        Args:
+            images: Pixels or features of each camera.
+            img_masks: bool (b,) of each camera.
+            tokens: Prompts with the word, and without: int64 (b, tokens) each.
+            masks: Their masks, bool (b, tokens) each.
+            guidance: β; 1 gives what the prompts with the word give alone.
+            noise: float32 (b, horizon, max_action_dim); drawn when None.
+            num_steps: Euler steps; the config's when None.
+            rtc: What LeRobot's real-time chunking passes.
+        """
+        batch = tokens[0].shape[0]
+        if noise is None:
+            shape = (batch, self.config.chunk_size, self.config.max_action_dim)
+            noise = self.sample_noise(shape, tokens[0].device)
+        # Both prompts go through as one batch, the second half without the word.
+        embeddings, pads, attention = self.embed_prefix(
+            [torch.cat([self.paligemma_with_expert.embed_image(image)] * 2) for image in images],
+            [torch.cat([mask] * 2) for mask in img_masks],
+            torch.cat(tokens),
+            torch.cat(masks),
+        )
+        language_model = self.paligemma_with_expert.paligemma.model.language_model
+        language_model.config._attn_implementation = "eager"
+        _, cache = self.paligemma_with_expert.forward(
+            attention_mask=prepare_attention_masks_4d(make_att_2d_masks(pads, attention)),
+            position_ids=torch.cumsum(pads, dim=1) - 1,
+            past_key_values=None,
+            inputs_embeds=[embeddings, None],
+            use_cache=True,
+        )
+
+        def velocity(x: Tensor, time: Tensor) -> Tensor:
+            both = self.denoise_step(
+                prefix_pad_masks=pads,
+                past_key_values=cache,
+                x_t=torch.cat([x, x]),
+                timestep=torch.cat([time, time]),
+            )
+            with_word, without = both.chunk(2)
+            return without + guidance * (with_word - without)
+
+        return euler_integrate(
+            velocity,
+            noise,
+            num_steps or self.config.num_inference_steps,
+            rtc_processor=self.rtc_processor,
+            rtc_enabled=self._rtc_enabled(),
+            **rtc,
+        )
+
+
+class PI05RLPolicy(PI05Policy):
+    """π0.5 that is told how good the chunk to come should be."""
+
+    config_class = PI05RLConfig
+    name = "pi05_rl"
+
+    def __init__(self, config: PI05RLConfig, **_kwargs: Any) -> None:
+        super(PI05Policy, self).__init__(config)  # the parent's builds the published size
+        config.validate_features()
+        self.config = config
+        self.init_rtc_processor()
+        self.model = PI05RLPytorch(config, rtc_processor=self.rtc_processor)
+        if config.gradient_checkpointing:
+            self.model.gradient_checkpointing_enable()
+        self.model.to(config.device)
+        self.reset()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_name_or_path: str | Path,
+        *,
+        config: PreTrainedConfig | None = None,
+        strict: bool = True,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        **_kwargs: Any,
+    ) -> "PI05RLPolicy":
+        """Load a folder or Hub id, in evaluation mode, or raise.
+
+        Reads RL checkpoints and stock π0.5 ones alike; `config` must be given for the latter.
+        Stock would print a warning and go on with random weights when a key does not fit.
+        """
+        where = str(pretrained_name_or_path)
+        hub = {
+            "revision": revision,
+            "cache_dir": cache_dir,
+            "token": token,
+            "local_files_only": local_files_only,
+        }
+        if config is None:
+            config = PreTrainedConfig.from_pretrained(where, **hub)
+        policy = cls(config)
+        local = Path(where) / WEIGHTS_FILE
+        if Path(where).is_dir() and not local.is_file():
+            raise FileNotFoundError(
+                f"{where} has no {WEIGHTS_FILE}: is it a pretrained_model folder?"
+            )
+        weights = load_file(
+            local if local.is_file() else hf_hub_download(where, WEIGHTS_FILE, **hub)
+        )
+        policy.load_stock_weights(weights, strict=strict)
+        policy.to(config.device)
+        return policy.eval()
+
+    def load_stock_weights(self, weights: dict[str, Tensor], *, strict: bool = True) -> None:
+        """Load weights under this policy's names or openpi's (without the leading `model.`).
+
+        Raises:
+            RuntimeError: A weight is missing, unknown or of another shape, when strict.
+        """
+        if weights.keys() != self.state_dict().keys():
+            weights = self._repaired(weights)
+        self.load_state_dict(weights, strict=strict)
+
+    def _repaired(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return openpi's or LeRobot's stock weights under this policy's names."""
+        own_embedding = _prefixed(weights).get(_EMBEDDING)
+        weights = _prefixed(self._fix_pytorch_state_dict_keys(weights, self.config))
+        if own_embedding is not None:
+            # LeRobot's key repair may lay the untrained lm_head over trained embeddings.
+            weights[_EMBEDDING] = own_embedding
+        own = self.state_dict()
+        for unused in (_LM_HEAD, _EXPERT_LM_HEAD):
+            # No forward pass reads these heads: a checkpoint without them is complete.
+            weights.setdefault(unused, own[unused])
+        return weights
+
+    def camera_images(self, batch: dict[str, Any]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return each camera's pixels (b, 3, h, w) in [-1, 1], resized, and its mask (b,)."""
+        for name in self.config.image_features:
+            if name in batch and not batch[name].is_floating_point():
+                raise ValueError(
+                    f"{name} holds {batch[name].dtype}, must be floats in [0, 1]: divide by 255"
+                )
+        return self._preprocess_images(batch)
+
+    def image_features(self, images: Sequence[Tensor]) -> list[Float[Tensor, "b n w"]]:
+        """Return the vision tower's features of each camera, for actor and critic to share."""
+        embed = self.model.paligemma_with_expert.embed_image
+        return [self.model._apply_checkpoint(embed, image) for image in images]
+
+    def flow_errors(
+        self,
+        batch: dict[str, Any],
+        *,
+        noise: Float[Tensor, "b h m"],
+        time: Float[Tensor, " b"],
+        images: Sequence[Tensor] | None = None,
+        img_masks: Sequence[Tensor] | None = None,
+    ) -> Float[Tensor, "b h a"]:
+        """Return the squared error of the velocity for every step and real action dimension.
+
+        Args:
+            batch: Preprocessed: tokens, actions, and pictures unless `images` is given.
+            noise: The noise that x_t mixes with the actions, over all `max_action_dim`.
+            time: 1 is pure noise (the opposite of the paper's convention), 0 the actions.
+            images: Pixels or features of each camera, when already prepared.
+            img_masks: Their masks.
+        """
+        if images is None:
+            images, img_masks = self.camera_images(batch)
+        errors = self.model.forward(
+            images,
+            img_masks,
+            batch[OBS_LANGUAGE_TOKENS],
+            batch[OBS_LANGUAGE_ATTENTION_MASK],
+            self.prepare_action(batch),
+            noise,
+            time,
+        )
+        return errors[..., : self.config.output_features[ACTION].shape[0]]
+
+    def forward(
+        self, batch: dict[str, Any], reduction: str = "mean"
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Return the flow-matching loss over unpadded steps, as LeRobot's trainer asks for it."""
+        actions = self.prepare_action(batch)
+        errors = self.flow_errors(
+            batch,
+            noise=self.model.sample_noise(actions.shape, actions.device),
+            time=self.model.sample_time(len(actions), actions.device),
+        )
+        is_pad: Bool[Tensor, "b h"] | None = batch.get("action_is_pad")
+        if is_pad is None:
+            is_pad = torch.zeros(errors.shape[:2], dtype=torch.bool, device=errors.device)
+        if reduction == "none":
+            real = (~is_pad).float()
+            losses = (errors.mean(dim=2) * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+            return losses, {"loss": losses.mean().item()}
+        loss = masked_flow_loss(errors, is_pad)
+        return loss, {"loss": loss.item()}
+
+    @torch.no_grad()
+    def predict_action_chunk(self, batch: dict[str, Any], **kwargs: Any) -> Tensor:
+        """Return normalised chunks (b, horizon, action dim), guided when the config says so."""
+        self.eval()
+        images, img_masks = self.camera_images(batch)
+        tokens, masks = batch[OBS_LANGUAGE_TOKENS], batch[OBS_LANGUAGE_ATTENTION_MASK]
+        if self.config.guidance_scale == 1.0:
+            actions = self.model.sample_actions(images, img_masks, tokens, masks, **kwargs)
+        else:
+            if OBS_PLAIN_TOKENS not in batch:
+                raise ValueError(
+                    f"guidance_scale {self.config.guidance_scale} needs {OBS_PLAIN_TOKENS!r}: run "
+                    "the observation through this checkpoint's own preprocessor"
+                )
+            actions = self.model.sample_guided(
+                images,
+                img_masks,
+                (tokens, batch[OBS_PLAIN_TOKENS]),
+                (masks, batch[OBS_PLAIN_ATTENTION_MASK]),
+                guidance=self.config.guidance_scale,
+                **kwargs,
+            )
+        return actions[..., : self.config.output_features[ACTION].shape[0]]
+
+
+def _prefixed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k if k.startswith("model.") else f"model.{k}": v for k, v in weights.items()}

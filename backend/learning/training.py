@@ -1,0 +1,184 @@
+"""A training run: a learner, its episodes, its checkpoints; started anew or resumed.
+
+Offline and online runs are the same: an online one is given new episodes between steps
+(`Learner.set_episodes`) and stopped by its caller.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from backend.learning.checkpoints import (
+    checkpoint_steps,
+    load_training_state,
+    save_checkpoint,
+    step_folder,
+)
+from backend.learning.config import LearnerConfig, config_from_dict, config_to_dict
+from backend.learning.inputs import dataset_stats
+from backend.learning.labels import make_labels
+from backend.learning.learner import Learner, Metrics
+from backend.learning.models import embodiment_of, load_models, start_models
+from backend.learning.replay import EpisodeArrays
+
+
+class StopTraining(Exception):  # noqa: N818 - a request, not an error
+    """Raised by a callback to end the run after this step; a checkpoint is written first."""
+
+
+def split_held_out(
+    episodes: Sequence[EpisodeArrays], fraction: float
+) -> tuple[list[EpisodeArrays], list[EpisodeArrays]]:
+    """Return episodes to learn from and episodes held out for the probes.
+
+    An episode's id decides, so it stays on its side when others are added.
+    """
+    training, held_out = [], []
+    for episode in episodes:
+        digest = hashlib.sha256(episode.episode_id.encode()).digest()
+        share = int.from_bytes(digest[:8]) / 2**64
+        (held_out if share < fraction else training).append(episode)
+    return training, held_out
+
+
+def start_run(config: LearnerConfig, episodes: Sequence[EpisodeArrays], *, device: str) -> Learner:
+    """Return the learner of a new run on these episodes."""
+    models = start_models(
+        config, embodiment_of(episodes), data_stats=dataset_stats(episodes), device=device
+    )
+    learner = Learner(models, config)
+    learner.set_episodes(episodes)
+    return learner
+
+
+def resume_run(checkpoint: Path, episodes: Sequence[EpisodeArrays], *, device: str) -> Learner:
+    """Return the learner as it was when the checkpoint was written.
+
+    With the same episodes it goes on as if it had never stopped, bit for bit on the CPU.
+
+    Raises:
+        FileNotFoundError: The checkpoint has no training state.
+    """
+    tensors, state = load_training_state(checkpoint)
+    config = config_from_dict(state["learner"])
+    if config.lora is not None:
+        # The checkpoint holds merged weights; adapters go back onto those they were made for.
+        models = start_models(config, embodiment_of(episodes), data_stats=None, device=device)
+    else:
+        models = load_models(checkpoint, device=device)
+        models.policy.train()
+    models.longest = state["longest"]
+    learner = Learner(models, config)
+    learner.step = state["step"]
+    learner.rng.bit_generator.state = state["rng"]
+    _restore(learner, tensors, state)
+    labels = tensors.get("labels")
+    learner.set_episodes(episodes)
+    if labels is not None:
+        learner.take_labels(
+            make_labels(
+                [e for e in episodes if f"{e.episode_id}|value" in labels],
+                {
+                    name.removesuffix("|value"): values.double().numpy()
+                    for name, values in labels.items()
+                },
+                config=config,
+                longest=learner.sampler.longest,
+                thresholds=state["thresholds"],
+            )
+        )
+    return learner
+
+
+def save_run(learner: Learner, run: Path) -> Path:
+    """Write the checkpoint of the learner's present step and return its folder."""
+    run.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, dict[str, torch.Tensor]] = {}
+    updates = {}
+    optimizers = {"actor": learner.actor_optimizer, "critic": learner.critic_optimizer}
+    for name, optimizer in optimizers.items():
+        if optimizer is not None:
+            updates[name] = optimizer.updates
+            if content := optimizer.state_tensors():
+                tensors[f"{name}_optimizer"] = content
+    if learner.target is not None:
+        tensors["target_critic"] = learner.target.state_dict()
+    if learner.config.lora is not None:
+        parameters = learner.models.policy.named_parameters()
+        tensors["adapters"] = {name: p for name, p in parameters if p.requires_grad}
+    if learner.labels is not None:
+        tensors["labels"] = {
+            f"{name}|value": torch.from_numpy(np.asarray(values))
+            for name, values in learner.labels.values.items()
+        }
+    state: dict[str, Any] = {
+        "learner": config_to_dict(learner.config),
+        "step": learner.step,
+        "updates": updates,
+        "longest": learner.models.longest,
+        "thresholds": learner.models.thresholds,
+        "rng": learner.rng.bit_generator.state,
+    }
+    return save_checkpoint(
+        step_folder(run, learner.step),
+        learner.models,
+        tensors=tensors,
+        state=json.loads(json.dumps(state)),
+    )
+
+
+def run_training(
+    learner: Learner,
+    run: Path,
+    *,
+    on_step: Callable[[int, Metrics], None],
+    until: int | None = None,
+) -> Path:
+    """Train until the schedule is through (or step `until`), saving on the way and at the end.
+
+    Args:
+        learner: Started or resumed.
+        run: Folder of the run's checkpoints.
+        on_step: Called after every step with its number and metrics; may call
+            `learner.set_episodes`, or raise StopTraining.
+        until: Step to stop at, for a run in pieces.
+
+    Returns:
+        The last checkpoint's folder.
+    """
+    last = learner.config.schedule.total_steps if until is None else until
+    try:
+        while learner.step < last:
+            metrics = learner.train_step()
+            on_step(learner.step, metrics)
+            if learner.step % learner.config.schedule.save_every == 0 and learner.step < last:
+                save_run(learner, run)
+    except StopTraining:
+        pass
+    if learner.step not in checkpoint_steps(run):
+        save_run(learner, run)
+    return step_folder(run, learner.step)
+
+
+def _restore(
+    learner: Learner, tensors: dict[str, dict[str, torch.Tensor]], state: dict[str, Any]
+) -> None:
+    if learner.config.lora is not None:
+        adapters = tensors["adapters"]
+        parameters = dict(learner.models.policy.named_parameters())
+        with torch.no_grad():
+            for name, value in adapters.items():
+                parameters[name].copy_(value)
+    optimizers = {"actor": learner.actor_optimizer, "critic": learner.critic_optimizer}
+    for name, optimizer in optimizers.items():
+        if optimizer is not None:
+            optimizer.load_state_tensors(
+                tensors.get(f"{name}_optimizer", {}), updates=state["updates"][name]
+            )
+    if learner.target is not None:
+        learner.target.load_state_dict(tensors["target_critic"])
