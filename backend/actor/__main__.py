@@ -1,0 +1,180 @@
+"""`python -m backend.actor`: the process that owns the robot.
+
+    python -m backend.actor --server ws://127.0.0.1:7860 --robot so101_sim_touch --policy hold \
+        --data-dir data
+
+Started by the server, or by hand on the robot's own computer. Its token is taken from
+HANDRAIL_ACTOR_TOKEN or from `actor.token` in the data directory. SIGTERM and SIGINT end an open
+attempt as aborted, let go of the robot and exit with 0; a killed process leaves a take that can be
+recovered. This file builds the parts and waits; what they do is theirs.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.actor.clock import SystemClock
+from backend.actor.deadman import Deadman
+from backend.actor.inbox import Inbox
+from backend.actor.link import Link
+from backend.actor.loop import ControlLoop
+from backend.actor.news import News
+from backend.actor.presence import AnotherActorError, Presence
+from backend.actor.recorder import Recorder, RecorderLimits
+from backend.actor.rig import RigRefusedError
+from backend.actor.rigging import LeRobotRigs
+from backend.actor.safety import SafetyTimes
+from backend.actor.session import LiveSession
+from backend.episodes.store import EpisodeWriter
+
+log = logging.getLogger("backend.actor")
+
+TOKEN_VARIABLE = "HANDRAIL_ACTOR_TOKEN"
+TOKEN_FILE = "actor.token"
+# How long another thread may hold the interpreter while the loop's tick is due, seconds.
+SWITCH_INTERVAL_S = 0.0005
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The command line."""
+
+    # `ws://host:port`.
+    server: str
+    robot: str
+    policy: str
+    data_dir: Path
+    # Shown in the log's lines, to tell several actors apart.
+    name: str
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line; exits with its own message when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m backend.actor",
+        description="Owns the robot and records.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--server", default="ws://127.0.0.1:7860", help="ws://host:port")
+    parser.add_argument("--robot", default="so101_sim_touch", help="name or path of its config")
+    parser.add_argument("--policy", default="hold", help="what drives when nobody says otherwise")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where episodes go")
+    parser.add_argument("--name", default="actor", help="its name in the log")
+    given = parser.parse_args(arguments)
+    if not given.server.startswith(("ws://", "wss://")):
+        parser.error(f"--server is an address like ws://127.0.0.1:7860, got {given.server!r}")
+    return Options(
+        server=given.server,
+        robot=given.robot,
+        policy=given.policy,
+        data_dir=given.data_dir.resolve(),
+        name=given.name,
+    )
+
+
+def read_token(data_dir: Path) -> str:
+    """The actor's token; empty when there is none."""
+    given = os.environ.get(TOKEN_VARIABLE, "").strip()
+    path = data_dir / TOKEN_FILE
+    if not given and path.is_file():
+        given = path.read_text(encoding="utf-8").strip()
+    return given
+
+
+def run(options: Options) -> bool:
+    """Build everything, work until told to stop, take everything apart.
+
+    Returns:
+        False when the loop failed; the log says how.
+
+    Raises:
+        RigRefusedError: The robot config cannot be read.
+    """
+    clock = SystemClock()
+    rigs = LeRobotRigs(default_robot=options.robot)
+    rigs.facts(options.robot)
+    times = SafetyTimes()
+    episodes_dir = options.data_dir / "episodes"
+    episodes_dir.mkdir(parents=True, exist_ok=True)
+
+    link = Link(url=options.server, token=read_token(options.data_dir), clock=clock)
+    inbox = Inbox(send=link.send)
+    deadman = Deadman(times=times, now_s=clock.now_s())
+    recorder = Recorder(
+        create=lambda header: EpisodeWriter.create(episodes_dir, header),
+        events=News(outlet=link, clock=clock),
+        free_bytes=lambda: shutil.disk_usage(episodes_dir).free,
+        limits=RecorderLimits(),
+    )
+    session = LiveSession(
+        maker=rigs,
+        robot=options.robot,
+        policy=options.policy,
+        pid=os.getpid(),
+        inbox=inbox,
+        deadman=deadman,
+        recorder=recorder,
+        outlet=link,
+        clock=clock,
+    )
+    loop = ControlLoop(
+        session=session, inbox=inbox, deadman=deadman, outlet=link, clock=clock, times=times
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.stop())
+    failed = threading.Event()
+
+    def work() -> None:
+        try:
+            loop.run()
+        except Exception:
+            log.exception("the control loop failed")
+            failed.set()
+
+    try:
+        link.start(inbox=inbox, deadman=deadman)
+        thread = threading.Thread(target=work, name="loop")
+        thread.start()
+        while thread.is_alive():
+            # In slices, so that this thread, which alone may handle signals, gets to them.
+            thread.join(0.2)
+    finally:
+        recorder.close()
+        link.close()
+    return not failed.is_set()
+
+
+def main() -> int:
+    """Return the exit code."""
+    options = parse(sys.argv[1:])
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format=f"%(asctime)s {options.name} %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        presence = Presence.claim(options.data_dir, robot=options.robot, server=options.server)
+    except AnotherActorError as error:
+        log.error("%s", error)
+        return 1
+    try:
+        done = run(options)
+    except RigRefusedError as error:
+        log.error("%s", error)
+        return 1
+    finally:
+        presence.close()
+    log.info("the actor is done")
+    return 0 if done else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

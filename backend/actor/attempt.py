@@ -1,0 +1,107 @@
+"""The attempt that is being recorded: its header, its step count, its clock.
+
+A step counts when the recorder took it, so that row n of the file is step n. Time in which the
+robot is held belongs to no step and does not bring the timeout nearer.
+"""
+
+import numpy as np
+
+from backend.actor.recorder import Recorder
+from backend.control import Observation
+from backend.domain import Driver, EndReason, Outcome
+from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
+from backend.wire import EpisodeNow
+
+
+class Attempt:
+    """From `start` to its end."""
+
+    def __init__(self, *, header: EpisodeHeader, timeout_s: float, recorder: Recorder) -> None:
+        """Begin to record; `timeout_s` counts driving only."""
+        self.header = header
+        self._timeout_s = timeout_s
+        self._recorder = recorder
+        self._steps = 0
+        self._human_steps = 0
+        self._driven_s = 0.0
+        recorder.begin(header)
+
+    def add(
+        self,
+        observation: Observation,
+        *,
+        wall_s: float,
+        action: np.ndarray,
+        requested: np.ndarray,
+        driver: Driver,
+    ) -> bool:
+        """Record one step.
+
+        Args:
+            observation: What the robot reported before the action.
+            wall_s: When the step began, Unix time in seconds.
+            action: float32 [action dim], as executed.
+            requested: float32 [action dim], as the driver wanted it.
+            driver: Who wanted it.
+
+        Returns:
+            False when the recorder could not take it.
+        """
+        taken = self._recorder.add(
+            Step(
+                step=self._steps,
+                timestamp_s=self._steps / self.header.fps,
+                wall_s=wall_s,
+                state=observation.state,
+                action=action,
+                requested=requested,
+                driver=driver,
+                frames=observation.frames,
+                frame_wall_s=observation.frame_wall_s,
+            )
+        )
+        if taken:
+            self._steps += 1
+            self._human_steps += driver is Driver.HUMAN
+        return taken
+
+    def drove(self, seconds: float) -> None:
+        """Let the attempt's clock run."""
+        self._driven_s += seconds
+
+    @property
+    def is_over_time(self) -> bool:
+        return self._driven_s >= self._timeout_s
+
+    def finish(
+        self,
+        reason: EndReason,
+        *,
+        outcome: Outcome,
+        ended_s: float,
+        command_id: str | None,
+        author: str,
+    ) -> None:
+        """End it; `ended_s` is Unix time."""
+        self._recorder.finish(
+            EpisodeEnd(
+                end_reason=reason,
+                outcome=outcome,
+                ended_s=ended_s,
+                num_steps=self._steps,
+                num_human_steps=self._human_steps,
+                command_id=command_id,
+                author=author,
+            )
+        )
+
+    def now(self) -> EpisodeNow:
+        """How far it has come."""
+        return EpisodeNow(
+            id=self.header.id,
+            number=self.header.number,
+            steps=self._steps,
+            human_steps=self._human_steps,
+            elapsed_s=round(self._driven_s, 3),
+            task=self.header.task,
+        )

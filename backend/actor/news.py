@@ -1,0 +1,83 @@
+"""What the actor tells the world, as messages: the one place that knows how they are worded.
+
+An `Outlet` takes them and returns at once; whether a server listens is its business (`link.py`).
+"""
+
+from typing import Literal, Protocol
+
+from backend.actor.clock import Clock
+from backend.actor.recorder import GIB
+from backend.control import Observation
+from backend.episodes.format import EpisodeEnd, EpisodeHeader
+from backend.wire import ActorHello, Answer, EpisodeFinished, EpisodeStarted, Notice, Tick
+
+Lasting = Answer | EpisodeStarted | EpisodeFinished | Notice
+
+
+class Outlet(Protocol):
+    """Where messages go; any thread may call, nothing waits."""
+
+    def send(self, message: Lasting) -> None:
+        """Bring this to the server, if need be after the next reconnect."""
+
+    def hello(self, hello: ActorHello) -> None:
+        """From now on this is how the actor introduces itself."""
+
+    def publish(self, tick: Tick, observation: Observation | None) -> None:
+        """Newest wins: an older tick or picture that has not left yet never does."""
+
+
+class News:
+    """Words and sends what happened; listens to the recorder."""
+
+    def __init__(self, *, outlet: Outlet, clock: Clock) -> None:
+        self._outlet = outlet
+        self._clock = clock
+
+    def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:
+        """Something a person should read once."""
+        self._outlet.send(
+            Notice(level=level, code=code, message=message, t_ms=self._clock.wall_s() * 1000)
+        )
+
+    def episode_started(self, header: EpisodeHeader) -> None:
+        self._outlet.send(
+            EpisodeStarted(
+                episode_id=header.id,
+                task=header.task,
+                policy=header.policy,
+                fps=header.fps,
+                started_s=header.started_s,
+                session_id=header.session_id,
+                number=header.number,
+                operator=header.operator,
+            )
+        )
+
+    def episode_finished(self, header: EpisodeHeader, end: EpisodeEnd) -> None:
+        self._outlet.send(
+            EpisodeFinished(
+                episode_id=header.id,
+                end_reason=end.end_reason,
+                outcome=end.outcome,
+                command_id=end.command_id,
+                author=end.author,
+                num_steps=end.num_steps,
+                num_human_steps=end.num_human_steps,
+            )
+        )
+
+    def recording_failed(self, header: EpisodeHeader, reason: str) -> None:
+        self.notice(
+            "error",
+            "recording_failed",
+            f"attempt {header.number} cannot be recorded further ({reason}); what came before is "
+            "kept as an unfinished take that can be recovered",
+        )
+
+    def disk_low(self, free_bytes: int) -> None:
+        self.notice(
+            "warning",
+            "disk_low",
+            f"{free_bytes / GIB:.1f} GB of disk are left; move old episodes or datasets away",
+        )

@@ -1,0 +1,55 @@
+"""What one open robot consists of, and who makes it.
+
+The loop and the session know only this; LeRobot stays behind the maker (`rigging.py`), so that
+neither needs to import it.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from backend.control import ActingPolicy, Arm, HumanInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobotFacts:
+    """What a robot config says before anything is connected."""
+
+    # Name of the config, for example `so101_sim_touch`.
+    robot: str
+    fps: float
+    task: str
+    # Timeout of an attempt, seconds of driving.
+    episode_time_s: float
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """A connected robot, what can drive it, and what its config says."""
+
+    facts: RobotFacts
+    arm: Arm
+    human: HumanInput
+    policy: ActingPolicy
+
+
+class RigRefusedError(Exception):
+    """The robot or policy asked for cannot be made. Says what is wrong and what to do."""
+
+
+class RigMaker(Protocol):
+    """Makes rigs by the names of robot configs."""
+
+    def warm_up(self) -> None:
+        """Load what making a rig needs, so that `open` need not wait for it."""
+
+    def facts(self, robot: str) -> RobotFacts:
+        """Raises RigRefusedError. Fast, and connects nothing."""
+
+    def connect(self, robot: str, policy: str) -> Rig:
+        """Make and connect everything; may take seconds, in the loop's thread.
+
+        Raises:
+            RigRefusedError: There is no such robot or policy, or its config is wrong.
+            RobotFaultError: It cannot be connected.
+        """

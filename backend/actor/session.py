@@ -1,0 +1,376 @@
+"""The live session: its state, its attempt, its robot, and what each command does to them.
+
+Only the loop's thread calls this; commands of other threads wait in the inbox. A command changes
+the state here and nothing else; `loop.py` turns the state into motion in the same tick. Which
+command is possible when, is data in `phases.py`.
+"""
+
+import logging
+import uuid
+
+from backend.actor.attempt import Attempt
+from backend.actor.clock import Clock
+from backend.actor.deadman import Deadman
+from backend.actor.inbox import Inbox, refusal
+from backend.actor.motion import Mover
+from backend.actor.news import News, Outlet
+from backend.actor.phases import ATTEMPT, CommandRefusedError, Happening, State
+from backend.actor.recorder import Recorder
+from backend.actor.rig import Rig, RigMaker, RigRefusedError
+from backend.control import RobotFaultError
+from backend.domain import Command, EndReason, Outcome, Phase
+from backend.episodes.format import CameraSize, EpisodeHeader
+from backend.wire import ActorHello, CameraInfo, CommandMessage, ErrorBody
+
+log = logging.getLogger(__name__)
+
+MAX_TASK_LENGTH = 500
+PARAMS: dict[Command, tuple[str, ...]] = {
+    Command.OPEN: ("robot", "policy", "session_id"),
+    Command.START: ("task",),
+}
+GRADES = {
+    Command.SUCCESS: (EndReason.SUCCESS, Outcome.SUCCESS),
+    Command.FAILURE: (EndReason.FAILURE, Outcome.FAILURE),
+    Command.ABORT: (EndReason.ABORT, Outcome.NONE),
+}
+
+
+class RefusedError(Exception):
+    """A command that its phase allows and something else forbids."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        self.body = ErrorBody(code=code, message=message, hint=hint)
+        super().__init__(message)
+
+
+class LiveSession:
+    """From the start of the process to its end; a robot is open for some of that time."""
+
+    def __init__(
+        self,
+        *,
+        maker: RigMaker,
+        robot: str,
+        policy: str,
+        pid: int,
+        inbox: Inbox,
+        deadman: Deadman,
+        recorder: Recorder,
+        outlet: Outlet,
+        clock: Clock,
+    ) -> None:
+        """`robot` and `policy` are what `open` means when it does not say."""
+        self.state = State()
+        # Why the robot is held or stopped, for people.
+        self.reason = ""
+        self.rig: Rig | None = None
+        self.mover: Mover | None = None
+        self.attempt: Attempt | None = None
+        self.recorder = recorder
+        self.news = News(outlet=outlet, clock=clock)
+        self._maker = maker
+        self._facts = maker.facts(robot)
+        self._policy = policy
+        self._task = self._facts.task
+        self._pid = pid
+        self._inbox = inbox
+        self._deadman = deadman
+        self._outlet = outlet
+        self._clock = clock
+        self._session_id: str | None = None
+        self._attempts = 0
+        self._has_entered = False
+        # When a human driver was lost, in monotonic seconds; None when held for another reason.
+        self._driver_lost_s: float | None = None
+        self._greet()
+
+    # -- commands ----------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Load what opening a robot needs; `open` waits for it, everything else is answered."""
+        self._inbox.begin_busy("starting up", takes_open=True)
+        try:
+            self._maker.warm_up()
+        finally:
+            self._inbox.end_busy()
+
+    def obey(self) -> None:
+        """Do what waits in the inbox."""
+        for command in self._inbox.take():
+            try:
+                self._do(command)
+            except CommandRefusedError as error:
+                self._inbox.refuse(command, self.state.phase, refusal(error))
+            except RefusedError as error:
+                self._inbox.refuse(command, self.state.phase, error.body)
+            except Exception as error:
+                log.exception("%s failed", command.command)
+                body = ErrorBody(
+                    code="internal",
+                    message=f"{command.command} failed: {type(error).__name__}: {error}",
+                    hint="the actor's log has the details",
+                )
+                self._inbox.refuse(command, self.state.phase, body)
+            else:
+                self._inbox.accept(command, self.state.phase)
+
+    def shut_down(self) -> None:
+        """End an open attempt as aborted and let go of the robot; harmless when repeated."""
+        if self.rig is not None:
+            self._close(command_id=None, author="actor")
+
+    def _do(self, message: CommandMessage) -> None:
+        command = message.command
+        state = self.state.on(command)
+        _check_params(message)
+        if command is Command.OPEN:
+            self._open(message)
+        elif command is Command.CLOSE:
+            if self.rig is not None:
+                self._close(command_id=message.command_id, author=message.author)
+        elif command in GRADES:
+            reason, outcome = GRADES[command]
+            self._end_attempt(
+                reason, outcome=outcome, command_id=message.command_id, author=message.author
+            )
+            self._go(state)
+        elif command in (Command.START, Command.INTERVENE):
+            self._refuse_unrecorded()
+            if self.state.phase is Phase.IDLE:
+                self._begin_attempt(message)
+            self._go(state)
+        elif command is Command.STOP:
+            self._go(state, f"stopped by {message.author or 'somebody'}")
+        else:
+            self._go(state, "the stop is cleared: go on, take over, or grade it")
+
+    def _open(self, message: CommandMessage) -> None:
+        robot = str(message.params.get("robot") or self._facts.robot)
+        policy = str(message.params.get("policy") or self._policy)
+        self._inbox.begin_busy(f"connecting {robot}", takes_open=False)
+        try:
+            facts = self._maker.facts(robot)
+            rig = self._maker.connect(robot, policy)
+        except RigRefusedError as error:
+            raise RefusedError("bad_robot", str(error)) from error
+        except RobotFaultError as error:
+            raise RefusedError("robot_lost", f"{robot} cannot be connected: {error}") from error
+        except Exception as error:
+            log.exception("opening %s with policy %s failed", robot, policy)
+            raise RefusedError(
+                "robot_lost",
+                f"{robot} cannot be opened: {type(error).__name__}: {error}",
+                "the actor's log has the details",
+            ) from error
+        finally:
+            stop = self._inbox.end_busy()
+        if facts.robot != self._facts.robot:
+            self._task = facts.task
+        self._facts = facts
+        self._policy = policy
+        self.rig = rig
+        self.mover = Mover(rig=rig, deadman=self._deadman)
+        self._session_id = str(message.params.get("session_id") or uuid.uuid4())
+        self._attempts = 0
+        self._go(self.state.on(Command.OPEN))
+        if stop is not None:
+            self._go(self.state.on(Command.STOP), f"stopped by {stop.author or 'somebody'}")
+        self._greet()
+
+    def _close(self, *, command_id: str | None, author: str) -> None:
+        if self.attempt is not None:
+            self._end_attempt(
+                EndReason.ABORT, outcome=Outcome.NONE, command_id=command_id, author=author
+            )
+        self._let_go()
+        self._go(self.state.on(Command.CLOSE))
+        self._greet()
+
+    # -- what happens without a command ------------------------------------------------------
+
+    def hold(self, reason: str, *, driver_lost: bool = False) -> None:
+        """Hold the robot in the midst of an attempt; `driver_lost` may end by itself."""
+        was_human = self.state.phase is Phase.HUMAN
+        self._go(self.state.on(Happening.SAFETY), reason)
+        if driver_lost and was_human:
+            self._driver_lost_s = self._clock.now_s()
+        self.news.notice("warning", "held", f"held: {reason}")
+
+    def driver_back(self) -> bool:
+        """Go on driving when the human who was lost is there again."""
+        if self._driver_lost_s is None or not self._deadman.arrived_after(self._driver_lost_s):
+            return False
+        self._go(self.state.on(Happening.DRIVER_BACK))
+        return True
+
+    def time_out(self) -> None:
+        """The attempt took too long."""
+        self._end_attempt(EndReason.TIMEOUT, outcome=Outcome.NONE, command_id=None, author="")
+        self._go(self.state.on(Happening.TIMEOUT))
+
+    def recorded(self) -> None:
+        """The ended attempt is on the disk."""
+        self._go(self.state.on(Happening.RECORDED))
+
+    def reset_done(self) -> None:
+        """The robot is at its reset pose."""
+        self._go(self.state.on(Happening.RESET_DONE))
+
+    def lose_robot(self, error: Exception) -> None:
+        """The robot cannot go on: keep what was recorded, let go of it, live on."""
+        if not isinstance(error, RobotFaultError):
+            log.error("the control step failed", exc_info=error)
+        if self.attempt is not None:
+            self._end_attempt(EndReason.FAULT, outcome=Outcome.NONE, command_id=None, author="")
+        self._let_go()
+        self._go(self.state.on(Happening.ROBOT_LOST))
+        self.news.notice("error", "robot_lost", f"{self._facts.robot} is lost: {error}")
+        self._greet()
+
+    def has_entered(self) -> bool:
+        """A phase began since the last call, be it the same one anew."""
+        entered, self._has_entered = self._has_entered, False
+        return entered
+
+    @property
+    def task(self) -> str:
+        """What the present or the next attempt is about."""
+        return self._task
+
+    @property
+    def policy_name(self) -> str:
+        """Which policy acts; empty while closed."""
+        if self.rig is None:
+            return ""
+        return self.rig.policy.checkpoint_id or self.rig.policy.name
+
+    # -- the parts ---------------------------------------------------------------------------
+
+    def _go(self, state: State, reason: str = "") -> None:
+        # A human's page that was watched as policy's supervisor still has to be there.
+        keep_watch = self.state.phase in ATTEMPT
+        if state.phase is not self.state.phase:
+            log.info("%s -> %s %s", self.state.phase, state.phase, reason)
+        self.state = state
+        self.reason = reason
+        self._driver_lost_s = None
+        self._has_entered = True
+        self._deadman.enter(state.phase, keep_watch=keep_watch, now_s=self._clock.now_s())
+
+    def _refuse_unrecorded(self) -> None:
+        """No attempt starts or goes on that would not be recorded."""
+        if self.attempt is not None:
+            if self.recorder.failure:
+                raise RefusedError(
+                    "recording_failed",
+                    f"this attempt can be recorded no further ({self.recorder.failure})",
+                    "abort it, see to the disk, start the next one",
+                )
+        elif self.recorder.is_busy:
+            raise RefusedError(
+                "refused", "the last attempt is still being written", "wait a moment"
+            )
+        elif why := self.recorder.why_not_begin():
+            raise RefusedError(
+                "disk_full", why, "move old episodes or datasets away, then start again"
+            )
+
+    def _begin_attempt(self, message: CommandMessage) -> None:
+        assert self.rig is not None
+        assert self._session_id is not None
+        arm = self.rig.arm
+        task = message.params.get("task")
+        if task is not None:
+            self._task = _checked_task(task)
+            self._greet()
+        self._attempts += 1
+        self.attempt = Attempt(
+            header=EpisodeHeader(
+                id=str(uuid.uuid4()),
+                session_id=self._session_id,
+                number=self._attempts,
+                robot=self._facts.robot,
+                robot_type=arm.robot_type,
+                task=self._task,
+                fps=arm.fps,
+                state_names=arm.state_names,
+                action_names=arm.action_names,
+                cameras={
+                    name: CameraSize(width=width, height=height)
+                    for name, (width, height) in arm.cameras.items()
+                },
+                policy=self.policy_name,
+                checkpoint_id=self.rig.policy.checkpoint_id,
+                started_s=self._clock.wall_s(),
+                operator=message.author,
+            ),
+            timeout_s=self._facts.episode_time_s,
+            recorder=self.recorder,
+        )
+
+    def _end_attempt(
+        self, reason: EndReason, *, outcome: Outcome, command_id: str | None, author: str
+    ) -> None:
+        assert self.attempt is not None
+        self.attempt.finish(
+            reason,
+            outcome=outcome,
+            ended_s=self._clock.wall_s(),
+            command_id=command_id,
+            author=author,
+        )
+        self.attempt = None
+
+    def _let_go(self) -> None:
+        assert self.rig is not None
+        try:
+            self.rig.arm.close()
+        except Exception:
+            log.exception("%s did not close cleanly", self._facts.robot)
+        self.rig = None
+        self.mover = None
+        self._session_id = None
+
+    def _greet(self) -> None:
+        arm = None if self.rig is None else self.rig.arm
+        self._outlet.hello(
+            ActorHello(
+                pid=self._pid,
+                robot=self._facts.robot,
+                fps=self._facts.fps if arm is None else arm.fps,
+                cameras=[]
+                if arm is None
+                else [
+                    CameraInfo(name=name, width=width, height=height)
+                    for name, (width, height) in arm.cameras.items()
+                ],
+                joints=[] if arm is None else list(arm.action_names),
+                policies=list(self._facts.policies),
+                phase=self.state.phase,
+                task=self._task,
+                session_id=self._session_id,
+                policy=self.policy_name,
+            )
+        )
+
+
+def _check_params(message: CommandMessage) -> None:
+    known = PARAMS.get(message.command, ())
+    unknown = [name for name in message.params if name not in known]
+    if unknown:
+        raise RefusedError(
+            "bad_params",
+            f"{message.command} does not know {', '.join(unknown)}",
+            f"it takes {', '.join(known)}" if known else "it takes no params",
+        )
+
+
+def _checked_task(task: object) -> str:
+    if not isinstance(task, str) or not task.strip() or len(task) > MAX_TASK_LENGTH:
+        raise RefusedError(
+            "bad_params",
+            f"a task is a text of 1 to {MAX_TASK_LENGTH} characters, got {task!r:.80}",
+            "say in a few words what the robot should do",
+        )
+    return task.strip()
