@@ -1,0 +1,167 @@
+import time
+
+import pytest
+
+from backend.db.pages import InvalidPageError
+from backend.db.queries import (
+    FINAL_STATES,
+    EpisodeFilter,
+    EpisodeOrder,
+    count_session,
+    last_final_episode,
+    list_episodes,
+    list_sessions,
+    newest_label_revision,
+)
+from backend.domain import EpisodeState, Outcome
+from tests.db.database_fixtures import episode_row, label_row, session_row
+
+
+def ids(page):
+    return [row.id for row in page.items]
+
+
+@pytest.fixture
+def some(database):
+    with database.write() as db:
+        db.add(session_row("s1"))
+        db.flush()
+        db.add_all(
+            [
+                episode_row("a", outcome="success", started_s=1.0, session_id="s1", number=1),
+                episode_row("b", outcome="failure", started_s=2.0, session_id="s1", number=2),
+                episode_row("c", started_s=3.0, session_id="s1", num_steps=300, number=3),
+                episode_row("d", started_s=4.0, task="Lift 50% of_it", num_human_steps=90),
+                episode_row("e", started_s=5.0, state="recording", num_steps=0, num_human_steps=0),
+                episode_row("f", started_s=6.0, state="discarded"),
+            ]
+        )
+    return database
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (EpisodeFilter(), "edcba"),
+        (EpisodeFilter(outcome=Outcome.SUCCESS), "a"),
+        (EpisodeFilter(q="touch THE"), "ecba"),
+        (EpisodeFilter(q="50% of_"), "d"),
+        (EpisodeFilter(q="%"), "d"),
+        (EpisodeFilter(q="LIFT"), "d"),
+        (EpisodeFilter(q="ANA"), "edcba"),
+        (EpisodeFilter(q="so101_sim"), "edcba"),
+        (EpisodeFilter(session_id="s1", outcome=Outcome.NONE), "c"),
+        (EpisodeFilter(states=FINAL_STATES), "dcba"),
+        (EpisodeFilter(states=(EpisodeState.DISCARDED,)), "f"),
+        (EpisodeFilter(ids=("a", "d", "nobody")), "da"),
+        (EpisodeFilter(ids=()), ""),
+    ],
+)
+def test_a_filter_lets_through_what_it_names(some, wanted, expected):
+    with some.read() as db:
+        page = list_episodes(db, wanted)
+
+    assert ids(page) == list(expected)
+    assert page.total == len(expected)
+    assert page.next_cursor is None
+
+
+def test_an_episode_is_found_by_the_beginning_of_its_id(database):
+    with database.write() as db:
+        db.add_all([episode_row("7f3a-11"), episode_row("11-7f3a")])
+
+    with database.read() as db:
+        assert ids(list_episodes(db, EpisodeFilter(q="7F3A"))) == ["7f3a-11"]
+
+
+@pytest.mark.parametrize("order", EpisodeOrder)
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_together_are_the_whole_list_in_every_order(some, order, limit):
+    with some.read() as db:
+        whole = ids(list_episodes(db, order=order))
+        collected, cursor = [], None
+        for _ in range(10):
+            page = list_episodes(db, order=order, limit=limit, cursor=cursor)
+            assert page.total == 5
+            collected += ids(page)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+
+    assert collected == whole
+
+
+def test_the_longest_and_the_most_human_episodes_come_first(some):
+    with some.read() as db:
+        assert ids(list_episodes(db, order=EpisodeOrder.LONGEST))[0] == "c"
+        assert ids(list_episodes(db, order=EpisodeOrder.SHORTEST))[0] == "e"
+        assert ids(list_episodes(db, order=EpisodeOrder.HUMAN_SHARE))[0] == "d"
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "bnVsbA", "W3t9LCAxXQ", "ü"])
+def test_a_cursor_from_elsewhere_is_refused(some, cursor):
+    with some.read() as db, pytest.raises(InvalidPageError, match="no cursor"):
+        list_episodes(db, cursor=cursor)
+
+
+@pytest.mark.parametrize("limit", [0, 1001])
+def test_a_limit_out_of_range_is_refused(some, limit):
+    with some.read() as db, pytest.raises(InvalidPageError, match=f"1 to 1000, got {limit}"):
+        list_episodes(db, limit=limit)
+
+
+def test_a_session_is_counted_by_the_labels_in_force(some):
+    with some.read() as db:
+        counts = count_session(db, "s1")
+        empty = count_session(db, "nobody")
+        last = last_final_episode(db, "s1")
+
+    assert (counts.success, counts.failure, counts.unlabeled) == (1, 1, 1)
+    assert (counts.num_steps, counts.num_human_steps) == (500, 60)
+    assert counts.first_started_s == 1.0
+    assert (empty.success, empty.num_steps, empty.first_started_s) == (0, 0, None)
+    assert last.id == "c"
+
+
+def test_sessions_are_listed_newest_first(database):
+    with database.write() as db:
+        db.add_all([session_row("old", opened_s=1.0), session_row("new", opened_s=2.0)])
+
+    with database.read() as db:
+        assert ids(list_sessions(db)) == ["new", "old"]
+
+
+def test_the_label_revision_counts_all_events(some):
+    with some.read() as db:
+        assert newest_label_revision(db) == 0
+    with some.write() as db:
+        db.add(label_row(episode_id="a"))
+    with some.read() as db:
+        assert newest_label_revision(db) == 1
+
+
+def test_ten_thousand_episodes_are_listed_in_under_50_ms(database):
+    with database.write() as db:
+        db.add_all(
+            [
+                episode_row(f"e{n:05}", started_s=float(n), task=f"Task {n % 7}")
+                for n in range(10_000)
+            ]
+        )
+    queries = [
+        EpisodeFilter(),
+        EpisodeFilter(outcome=Outcome.NONE, q="task 3"),
+    ]
+
+    def best_of_5(wanted, cursor):
+        times = []
+        for _ in range(5):
+            with database.read() as db:
+                begun = time.perf_counter()
+                list_episodes(db, wanted, cursor=cursor)
+                times.append(time.perf_counter() - begun)
+        return min(times)
+
+    with database.read() as db:
+        cursor = list_episodes(db, limit=1000).next_cursor
+    assert max(best_of_5(wanted, at) for wanted in queries for at in (None, cursor)) < 0.05
