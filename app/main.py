@@ -1,0 +1,88 @@
+"""Builds the server with its pages and serves it until it is told to stop."""
+
+import asyncio
+import logging
+import socket
+from dataclasses import replace
+
+import uvicorn
+
+from app.pages import build_pages, mount_pages
+from backend.main import build_backend
+from backend.settings import Settings
+
+# Open sockets of pages end at once when the server stops; a request in flight gets this long.
+GRACE_S = 3
+
+
+class Handrail:
+    """One running Handrail: the backend, its pages and the web server in front of them.
+
+    Use: `Handrail(settings).serve()` blocks until a signal; `stop()` from any thread ends it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Bind the port first: if that fails nothing was started.
+
+        Raises:
+            OSError: The address is taken or not of this machine; the message says which.
+        """
+        self._listener = _listen(settings.host, settings.port)
+        self.settings = replace(settings, port=self._listener.getsockname()[1])
+        self._backend = build_backend(self.settings)
+        pages = build_pages()
+        app = mount_pages(self._backend.app, pages, user_of=self._backend.user_of)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                # Pictures are compressed already: deflate would cost half as much again.
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        return self.settings.url
+
+    @property
+    def started(self) -> bool:
+        return self._server.started
+
+    def serve(self) -> None:
+        """Serve until a signal or `stop()`, then close everything."""
+        try:
+            asyncio.run(self._server.serve(sockets=[self._listener]))
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Ask `serve` to come to its end."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Close backend and port; may be repeated."""
+        self._backend.close()
+        self._listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"cannot listen on {host}:{port} ({error.strerror}): is Handrail running already? "
+            "Choose another with --port"
+        ) from error
+    return listener
+
+
+def configure_logging() -> None:
+    """Send warnings and Handrail's own news to standard error."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("backend").setLevel(logging.INFO)

@@ -1,0 +1,61 @@
+"""Mounts the pages on the server's application, with their static files and their look.
+
+Everything the browser loads comes from this server: fonts are the system's, libraries are vendored,
+Gradio's analytics are off. Routes of the API must be registered before.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app.live_page import STATIC, STATIC_URL, build_live_page
+
+STYLES = ("handrail.css", "live/live.css", "vendor/uplot/uPlot.min.css")
+
+
+class _FreshStatic(StaticFiles):
+    """Static files that a browser asks about again at each load: an upgrade is seen at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def build_pages(*build_more: Callable[[gr.Blocks], None]) -> gr.Blocks:
+    """Return the Live page, and whatever pages `build_more` add by `Blocks.route`."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    with gr.Blocks(title="Handrail", fill_width=True, analytics_enabled=False) as pages:
+        build_live_page()
+    for build in build_more:
+        build(pages)
+    return pages
+
+
+def mount_pages(
+    app: FastAPI, pages: gr.Blocks, *, user_of: Callable[[HTTPConnection], Any]
+) -> FastAPI:
+    """Serve `pages` at `/` of `app` to whom `user_of` gives a name."""
+    app.mount(STATIC_URL, _FreshStatic(directory=STATIC), name="handrail-static")
+    links = "".join(f'<link rel="stylesheet" href="{STATIC_URL}/{path}">' for path in STYLES)
+    return gr.mount_gradio_app(
+        app,
+        pages,
+        path="/",
+        auth_dependency=user_of,
+        ssr_mode=False,
+        footer_links=[],
+        run_history=False,
+        theme=gr.themes.Default(
+            font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ),
+        head=links,
+        show_error=True,
+    )

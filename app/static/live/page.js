@@ -1,0 +1,334 @@
+// The Live page: connects the two sockets, the keys and the panels, and tears all of it down.
+//
+// Three rhythms: sockets and keys act at once, pictures and curves follow the screen, and numbers
+// are written four times a second so that they can be read.
+
+import { Cameras } from "./cameras.js";
+import { CommandButtons } from "./command_buttons.js";
+import { Drive } from "./drive.js";
+import { GamepadReader } from "./gamepad.js";
+import { Help } from "./help.js";
+import { JogPanel } from "./jog_panel.js";
+import { Keyboard } from "./keyboard.js";
+import { Line } from "./line.js";
+import { Notices } from "./notices.js";
+import { Overlays } from "./overlays.js";
+import { partsOf } from "./paint.js";
+import { Panels } from "./panels.js";
+import { indexed } from "./profiles.js";
+import { ServerClock } from "./server_clock.js";
+import { SessionPanel } from "./session_panel.js";
+import { Strip } from "./strip.js";
+import { View } from "./view.js";
+
+const NUMBERS_EVERY_MS = 250;
+const PROFILE_KEY = "handrail.profile";
+const RERECORD_WITHIN_MS = 60000;
+
+class LivePage {
+  #ending = new AbortController();
+  #clock = new ServerClock();
+  #view = new View();
+  #restart_until = 0;
+  #profile = localStorage.getItem(PROFILE_KEY);
+
+  constructor(element) {
+    const parts = partsOf(element);
+    const signal = this.#ending.signal;
+    this.element = element;
+    this.parts = parts;
+    this.notices = new Notices({ toasts: parts.toasts, banner: parts.banner });
+    this.overlays = new Overlays(parts);
+    this.strip = new Strip({ root: parts["strip-plot"], empty: parts["strip-empty"], now: parts["strip-now"] });
+    this.cameras = new Cameras({
+      root: parts.cams, empty: parts["cams-empty"], clock: this.#clock,
+      acknowledge: (camera) => this.live.send(new Uint8Array([camera])),
+    });
+    this.panels = new Panels(parts, element);
+    this.drive = new Drive({ clock: this.#clock, on: {
+      changed: () => this.#changed(),
+      answered: (command, answer) => this.#answered(command, answer),
+      undelivered: (command) => this.#undelivered(command),
+    } });
+    this.live = new Line("/ws/live", {
+      opened: () => this.cameras.forgive(),
+      closed: () => this.#lost(),
+      received: (data) => this.#received(data),
+    });
+    this.buttons = new CommandButtons({
+      root: parts.commands, stop: parts.stop, press: (command) => this.#command(command),
+    });
+    this.session = new SessionPanel({
+      openRoot: parts["cams-empty"], closeRoot: parts.session,
+      open: (params) => this.drive.command("open", params),
+      close: () => this.#command("close"),
+    });
+    this.help = new Help({ root: parts.help, choose: (name) => this.#chooseProfile(name) });
+    this.jog = new JogPanel({ root: parts.jog, signal, touch: (codes) => this.#hold("touch", codes) });
+    this.keyboard = new Keyboard({ keys: this.#view.keys, signal, on: {
+      held: (codes) => this.#hold("keyboard", codes),
+      command: (command) => this.#command(command),
+      enlarge: () => this.cameras.cycle(),
+      undo: () => this.#undo(),
+      help: () => this.help.toggle(this.#view.keys),
+      escape: () => this.#escape(),
+      focus: (focused) => this.#focus(focused),
+    } });
+    this.pad = new GamepadReader({ signal, on: {
+      axes: (axes) => this.#unmute(() => this.drive.setAxes(axes)),
+      command: (command) => this.#command(command),
+      unplugged: () => this.#unplugged(),
+    } });
+    this.#wireFields(signal);
+    this.drive.focused = document.hasFocus();
+    this.#fetchRobots();
+    this.timer = setInterval(() => this.#render(), NUMBERS_EVERY_MS);
+    requestAnimationFrame(() => this.#frame());
+    this.#changed();
+  }
+
+  // --- what arrives
+
+  #received(data) {
+    if (data instanceof ArrayBuffer) {
+      this.cameras.receive(data);
+      return;
+    }
+    const messages = JSON.parse(data);
+    for (const message of Array.isArray(messages) ? messages : [messages]) this.#message(message);
+  }
+
+  #message(message) {
+    if (message.type === "tick") {
+      this.#view.setTick(message);
+      this.strip.add(message);
+      this.#phaseMayHaveChanged();
+    } else if (message.type === "hello") {
+      this.#clock.arrived(message.server_ms);
+      const graded = this.#view.setHello(message);
+      if (graded !== null) this.strip.grade(graded);
+      this.#useKeys();
+      this.strip.setRate(message.session.fps);
+      this.cameras.setCameras(message.session.cameras, message.session.fps);
+      this.#changed();
+    } else if (message.type === "event") {
+      this.#notice(message);
+    }
+  }
+
+  #notice({ level, code, message }) {
+    if (code !== "lease_asked") {
+      this.notices.toast(level, message, { key: code });
+    } else if (this.drive.lease.mine) {
+      this.notices.toast("warning", message, { key: code, actions: [
+        { label: "Hand over", does: () => this.drive.release() },
+      ] });
+    }
+  }
+
+  #lost() {
+    this.#view.lose();
+    this.#changed();
+  }
+
+  // --- what a person does
+
+  #command(command) {
+    if (command === "rerecord") return this.#rerecord();
+    this.#restart_until = 0;
+    if (command !== "stop" && !this.#mayCommand()) return undefined;
+    this.drive.muted = "";
+    const params = command === "start" ? this.#startParams() : {};
+    return this.drive.command(command, params);
+  }
+
+  #mayCommand() {
+    const { holder, mine } = this.drive.lease;
+    if (mine || holder === null) return this.#view.mayOperate || this.#refuse("Your role may watch and stop, not drive.");
+    return this.#refuse(`${holder} drives.`, "Ask for the lease first.");
+  }
+
+  #refuse(message, hint = "") {
+    this.notices.toast("warning", message, { hint, key: "refused" });
+    return false;
+  }
+
+  #startParams() {
+    const task = this.parts.task.value.trim();
+    return this.#view.phase === "idle" && task ? { task } : {};
+  }
+
+  // End without a grade, and start again as soon as the robot is back at its start.
+  #rerecord() {
+    if (this.#view.phase === "idle") return this.#command("start");
+    if (this.#command("abort") !== undefined) this.#restart_until = performance.now() + RERECORD_WITHIN_MS;
+    return undefined;
+  }
+
+  #phaseMayHaveChanged() {
+    if (this.drive.phase === this.#view.phase) return;
+    this.#changed();
+    if (this.#view.phase === "idle" && performance.now() < this.#restart_until && this.drive.active) {
+      this.#command("start");
+    } else if (this.#view.phase === "stopped" || this.#view.phase === "closed") {
+      this.#restart_until = 0;
+    }
+  }
+
+  #answered(command, answer) {
+    if (command === "open") this.session.answered();
+    if (!answer.accepted) {
+      this.#restart_until = 0;
+      const { message, hint } = answer.error ?? { message: `${command} was refused`, hint: "" };
+      this.notices.toast("warning", message, { hint, key: "refused" });
+    } else if (command === "success" || command === "failure") {
+      this.notices.graded(command, this.#view.episodeNumber, () => this.#undo());
+    }
+    this.#changed();
+  }
+
+  #undelivered(command) {
+    if (command === "stop") this.overlays.stopUndelivered();
+    else this.notices.toast("error", `“${command}” did not reach the server.`, {
+      hint: "The link is being made again; then press it once more.", key: "undelivered",
+    });
+  }
+
+  async #undo() {
+    if (!this.#view.session?.last_episode_id) return this.#refuse("There is no grade to undo.");
+    try {
+      const reply = await fetch("/api/labels/undo", {
+        method: "POST", headers: { "content-type": "application/json" }, body: "{}",
+      });
+      const body = await reply.json();
+      if (!reply.ok) return this.notices.toast("warning", body.error.message, { hint: body.error.hint });
+      this.parts.banner.hidden = true;
+      return this.notices.toast("info", "The last grade was taken back.", { hint: "The episode is kept." });
+    } catch {
+      return this.notices.toast("error", "The grade was not taken back: no answer from the server.");
+    }
+  }
+
+  #hold(source, codes) {
+    this.#unmute(() => this.drive.hold(source, codes));
+    this.jog.light(this.drive.held);
+  }
+
+  // Whatever moves again after an unplugged gamepad is a driver who is back.
+  #unmute(action) {
+    this.drive.muted = "";
+    action();
+  }
+
+  #unplugged() {
+    this.drive.releaseAll();
+    if (this.#view.phase === "human") this.drive.muted = "The gamepad was unplugged.";
+    this.notices.toast("warning", "The gamepad was unplugged: everything is released.", {
+      hint: "Press a driving key, or plug it in again, to go on.",
+    });
+    this.#changed();
+  }
+
+  #focus(focused) {
+    if (this.drive.focused === focused) return;
+    if (!focused) this.drive.releaseAll();
+    this.drive.focused = focused;
+    this.jog.light(this.drive.held);
+    this.#changed();
+  }
+
+  #escape() {
+    if (!this.help.open) return false;
+    this.help.close();
+    return !this.#view.moving;
+  }
+
+  #chooseProfile(name) {
+    this.#profile = name;
+    localStorage.setItem(PROFILE_KEY, name);
+    this.#useKeys();
+    this.help.show(this.#view.keys);
+    this.#changed();
+  }
+
+  #useKeys() {
+    const name = this.#profile ?? this.#view.profile;
+    if (this.#view.keys.name !== name) this.#view.keys = indexed(name);
+    this.keyboard.setKeys(this.#view.keys);
+  }
+
+  #wireFields(signal) {
+    const { task, undo, unfocused } = this.parts;
+    const lease = this.parts["lease-button"];
+    task.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === "Escape") task.blur();
+    }, { signal });
+    task.addEventListener("input", () => { this.panels.taskEdited = true; }, { signal });
+    undo.addEventListener("click", () => this.#undo(), { signal });
+    unfocused.addEventListener("click", () => { window.focus(); this.#focus(true); }, { signal });
+    lease.addEventListener("click", () => {
+      lease.blur();
+      this.drive[lease.dataset.does]();
+      if (lease.dataset.does === "ask") {
+        this.notices.toast("info", `${this.drive.lease.holder} was asked.`, {
+          hint: "You will drive as soon as the lease is free.",
+        });
+      }
+    }, { signal });
+  }
+
+  async #fetchRobots() {
+    try {
+      const reply = await fetch("/api/robots");
+      if (reply.ok) this.session.setRobots((await reply.json()).items);
+    } catch {
+      // The lost link shows itself; the list comes with the next page load.
+    }
+  }
+
+  // --- what is shown
+
+  #changed() {
+    this.drive.phase = this.#view.phase;
+    this.#render();
+  }
+
+  #render() {
+    const view = this.#view;
+    view.lease = this.drive.lease;
+    view.focused = this.drive.focused;
+    view.muted = this.drive.muted;
+    view.linked = this.live.open && this.drive.connected;
+    view.attempts = Math.max(this.live.attempts, this.drive.connected ? 0 : 1);
+    view.pad = this.pad?.name ?? "";
+    this.panels.render(view);
+    this.buttons.render(view);
+    this.session.render(view);
+    this.jog.render(view);
+    this.cameras.render();
+    this.strip.render(view.tick, view.phase !== "closed");
+    this.overlays.render(view);
+  }
+
+  #frame() {
+    if (!this.element.isConnected) {
+      this.close();
+      return;
+    }
+    this.pad.poll();
+    this.strip.draw();
+    requestAnimationFrame(() => this.#frame());
+  }
+
+  // Safe to repeat.
+  close() {
+    this.#ending.abort();
+    clearInterval(this.timer);
+    this.drive.close();
+    this.live.close();
+  }
+}
+
+export function mount(element) {
+  return new LivePage(element);
+}

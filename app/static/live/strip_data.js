@@ -1,0 +1,105 @@
+// The last twenty seconds of ticks as columns for the strip, and as spans and marks to shade.
+
+export const WINDOW_S = 20;
+
+export class StripData {
+  #fps = 10;
+  #count = 0;
+  // uPlot's columns: position on the time axis, value, value - spread, value + spread.
+  columns = [[], [], [], []];
+  // What the driver lane shows of every position: "policy", "human", "held", "stopped" or "".
+  lane = [];
+  // {x, kind, text}: starts and ends of attempts.
+  marks = [];
+  #episode = null;
+  #last_t_ms = 0;
+
+  setRate(fps) {
+    if (fps > 0) this.#fps = fps;
+  }
+
+  get window() {
+    return Math.round(WINDOW_S * this.#fps);
+  }
+
+  // Control steps a second on the axis.
+  get fps() {
+    return this.#fps;
+  }
+
+  get last() {
+    return this.columns[0].at(-1) ?? 0;
+  }
+
+  get hasValue() {
+    return this.columns[1].some((value) => value !== null);
+  }
+
+  // The axis counts control steps since the page was opened; a tick that was missed leaves a gap.
+  add(tick) {
+    const period_ms = 1000 / this.#fps;
+    const passed =
+      this.#last_t_ms === 0 ? 1 : Math.round((tick.t_ms - this.#last_t_ms) / period_ms);
+    this.#last_t_ms = tick.t_ms;
+    this.#count += Math.max(1, Math.min(passed, this.window));
+    const { value, spread } = tick;
+    const known = value !== null && value !== undefined;
+    this.columns[0].push(this.#count);
+    this.columns[1].push(known ? value : null);
+    this.columns[2].push(known ? value - (spread ?? 0) : null);
+    this.columns[3].push(known ? value + (spread ?? 0) : null);
+    this.lane.push(laneOf(tick));
+    this.#markEpisode(tick);
+    this.#forget();
+  }
+
+  // The grade of the attempt that ended last.
+  grade(outcome) {
+    const ends = this.marks.filter((mark) => mark.kind === "end");
+    const mark = ends.at(-1);
+    if (mark === undefined) return;
+    mark.kind = outcome;
+    mark.text = outcome === "success" ? "✓ success" : "✗ failure";
+  }
+
+  #markEpisode(tick) {
+    const number = tick.episode?.number ?? null;
+    if (number === this.#episode) return;
+    if (number !== null) this.marks.push({ x: this.#count, kind: "start", text: `episode ${number}` });
+    else this.marks.push({ x: this.#count, kind: "end", text: "ended" });
+    this.#episode = number;
+  }
+
+  #forget() {
+    const oldest = this.#count - this.window - 2;
+    let stale = 0;
+    while (stale < this.lane.length - 1 && this.columns[0][stale] < oldest) stale += 1;
+    if (stale > 0) {
+      for (const column of this.columns) column.splice(0, stale);
+      this.lane.splice(0, stale);
+    }
+    while (this.marks.length && this.marks[0].x < oldest) this.marks.shift();
+  }
+
+  // Runs of one kind in the lane: {kind, from, to} on the axis.
+  spans() {
+    const spans = [];
+    const x = this.columns[0];
+    this.lane.forEach((kind, index) => {
+      const previous = spans.at(-1);
+      const joins = previous && previous.kind === kind && x[index] - previous.to <= this.#fps;
+      if (joins) previous.to = x[index];
+      else {
+        if (previous && x[index] - previous.to <= this.#fps) previous.to = x[index];
+        spans.push({ kind, from: x[index], to: x[index] });
+      }
+    });
+    return spans;
+  }
+}
+
+function laneOf(tick) {
+  if (tick.phase === "held" || tick.phase === "stopped") return tick.phase;
+  if (tick.phase === "policy" || tick.phase === "human") return tick.phase;
+  return "";
+}
