@@ -154,11 +154,11 @@ def main() -> int:
     """Return the exit code."""
     options = parse(sys.argv[1:])
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.WARNING,
         stream=sys.stderr,
         format=f"%(asctime)s {options.name} %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    logging.getLogger("backend").setLevel(logging.INFO)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         presence = Presence.claim(options.data_dir, robot=options.robot, server=options.server)

@@ -24,6 +24,8 @@ GIB = 1024**3
 # Written steps reach the disk by the writer's own rule while steps come; after a pause like this
 # one the recorder asks for it.
 PAUSE_S = 0.5
+# While steps come without a pause, the free disk is looked at once in so many.
+DISK_LOOK_STEPS = 30
 
 
 class Writer(Protocol):
@@ -60,11 +62,6 @@ class _End:
     end: EpisodeEnd
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Quit:
-    pass
-
-
 class Recorder:
     """One episode at a time, in the order of the calls, which all come from the loop's thread."""
 
@@ -80,7 +77,7 @@ class Recorder:
         self._events = events
         self._free_bytes = free_bytes
         self._limits = limits
-        self._queue: queue.SimpleQueue[EpisodeHeader | Step | _End | _Quit] = queue.SimpleQueue()
+        self._queue: queue.Queue[EpisodeHeader | Step | _End | None] = queue.Queue()
         self._lock = threading.Lock()
         self._waiting_bytes = 0
         self._open_takes = 0
@@ -145,7 +142,7 @@ class Recorder:
     def close(self, timeout_s: float = 30.0) -> None:
         """Write all that waits, then end the thread; harmless when repeated."""
         if self._thread.is_alive():
-            self._queue.put(_Quit())
+            self._queue.put(None)
             self._thread.join(timeout_s)
             if self._thread.is_alive():
                 log.error("the recorder did not finish within %s s; its take stays open", timeout_s)
@@ -160,21 +157,24 @@ class Recorder:
                 self._try(lambda writer: writer.flush())
                 self._look_at_disk()
                 continue
-            if isinstance(item, _Quit):
+            if item is None:
                 self._leave()
                 return
-            if isinstance(item, EpisodeHeader):
+            self._handle(item)
+            self._queue.task_done()
+
+    def _handle(self, item: EpisodeHeader | Step | _End) -> None:
+        if isinstance(item, EpisodeHeader):
+            self._look_at_disk()
+            self._open(item)
+        elif isinstance(item, Step):
+            self._try(lambda writer: writer.add(item))
+            with self._lock:
+                self._waiting_bytes -= _bytes_of(item)
+            if item.step % DISK_LOOK_STEPS == 0:
                 self._look_at_disk()
-                self._open(item)
-            elif isinstance(item, Step):
-                step = item
-                self._try(lambda writer, step=step: writer.add(step))  # type: ignore[misc]
-                with self._lock:
-                    self._waiting_bytes -= _bytes_of(step)
-                if step.step % 30 == 0:
-                    self._look_at_disk()
-            else:
-                self._finish(item.end)
+        else:
+            self._finish(item.end)
 
     def _open(self, header: EpisodeHeader) -> None:
         self._header = header

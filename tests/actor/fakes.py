@@ -1,0 +1,362 @@
+"""An actor without a process: fake time, a fake arm, a fake line; the loop and session are real."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.actor.deadman import Deadman
+from backend.actor.inbox import Inbox
+from backend.actor.loop import ControlLoop
+from backend.actor.news import Lasting, News
+from backend.actor.recorder import Recorder, RecorderLimits
+from backend.actor.rig import Rig, RigRefusedError, RobotFacts
+from backend.actor.safety import SafetyTimes
+from backend.actor.session import LiveSession
+from backend.control import Limits, Observation, RobotFaultError
+from backend.domain import Command, Phase
+from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
+from backend.wire import (
+    ActorHello,
+    Answer,
+    CommandMessage,
+    EpisodeFinished,
+    InputMessage,
+    Notice,
+    Tick,
+)
+
+HZ = 10.0
+JOINTS = ("one.pos", "two.pos")
+
+
+class FakeClock:
+    """Time passes only when somebody sleeps, or when a test says so."""
+
+    def __init__(self) -> None:
+        self.time_s = 1000.0
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def wall_s(self) -> float:
+        return 1_700_000_000.0 + self.time_s
+
+    def sleep_until(self, deadline_s: float) -> None:
+        self.time_s = max(self.time_s, deadline_s)
+
+
+class FakeArm:
+    """Two joints that are at once where they are told to be."""
+
+    name = "fake"
+    robot_type = "fake_type"
+    fps = HZ
+    state_names = JOINTS
+    action_names = JOINTS
+    limits = Limits(
+        low=np.full(2, -100, np.float32),
+        high=np.full(2, 100, np.float32),
+        max_relative_target=np.full(2, 10, np.float32),
+    )
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.cameras = {"front": (8, 6)}
+        self.state = np.zeros(2, np.float32)
+        self.acted: list[np.ndarray] = []
+        self.is_connected = False
+        self.num_closed = 0
+        self.fault: Exception | None = None
+        self.resets = 0
+        self.reset_path: list[np.ndarray] = []
+        self.frozen_since_s: float | None = None
+        self._clock = clock
+
+    def connect(self) -> None:
+        self.is_connected = True
+
+    def observe(self) -> Observation:
+        assert self.is_connected
+        if self.fault is not None:
+            raise self.fault
+        return Observation(
+            state=self.state.copy(),
+            frames={"front": np.zeros((6, 8, 3), np.uint8)},
+            frame_wall_s={"front": self.frozen_since_s or self._clock.wall_s()},
+        )
+
+    def act(self, action: np.ndarray) -> np.ndarray:
+        assert self.is_connected
+        assert action.dtype == np.float32
+        self.acted.append(action)
+        self.state = action.copy()
+        return action
+
+    def position(self, state: np.ndarray) -> np.ndarray:
+        return state.astype(np.float32)
+
+    def begin_reset(self) -> None:
+        self.resets += 1
+        self.reset_path = [self.state * 0.5, self.state * 0]
+
+    def reset_action(self, state: np.ndarray) -> np.ndarray | None:
+        return self.reset_path.pop(0) if self.reset_path else None
+
+    def close(self) -> None:
+        self.is_connected = False
+        self.num_closed += 1
+
+
+class FakeHuman:
+    """Moves the first joint by `speed` a step while ArrowUp is held."""
+
+    def __init__(self) -> None:
+        self.speed = 1.0
+        self.gripper_closed = False
+        self.started_at: list[np.ndarray] = []
+        self.fed: list[frozenset[str]] = []
+        self.releases = 0
+        self._held: frozenset[str] = frozenset()
+
+    def start(self, state: np.ndarray) -> None:
+        self.started_at.append(state.copy())
+        self._held = frozenset()
+
+    def feed(self, held: frozenset[str], axes: tuple[float, ...]) -> None:
+        self.fed.append(held)
+        self._held = held
+
+    def release(self) -> None:
+        self.releases += 1
+        self._held = frozenset()
+
+    def act(self, state: np.ndarray, dt_s: float) -> np.ndarray:
+        step = self.speed if "ArrowUp" in self._held else 0.0
+        return state + np.array([step, 0], np.float32)
+
+
+class FakePolicy:
+    """Moves the second joint up by one a step, or does what a test puts into `answer`."""
+
+    name = "fake_policy"
+    checkpoint_id: str | None = "run/7"
+
+    def __init__(self) -> None:
+        self.resets = 0
+        self.answer: Callable[[Observation], Any] = lambda observation: (
+            observation.state + np.array([0, 1], np.float32)
+        )
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def act(self, observation: Observation) -> Any:
+        return self.answer(observation)
+
+
+class FakeMaker:
+    """Knows the robots `fake` and `other`, and refuses others as configs do."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.arm = FakeArm(clock)
+        self.human = FakeHuman()
+        self.policy = FakePolicy()
+        self.connect_fault: Exception | None = None
+        self.while_connecting: Callable[[], None] = lambda: None
+        self.episode_time_s = 60.0
+
+    def warm_up(self) -> None:
+        self.while_connecting()
+
+    def facts(self, robot: str) -> RobotFacts:
+        if robot not in ("fake", "other"):
+            raise RigRefusedError(f"no robot {robot!r}; known: fake, other")
+        return RobotFacts(
+            robot=robot,
+            fps=HZ,
+            task=f"the task of {robot}",
+            episode_time_s=self.episode_time_s,
+            policies=("hold", "fake_policy"),
+        )
+
+    def connect(self, robot: str, policy: str) -> Rig:
+        self.while_connecting()
+        if self.connect_fault is not None:
+            raise self.connect_fault
+        self.arm.connect()
+        return Rig(facts=self.facts(robot), arm=self.arm, human=self.human, policy=self.policy)
+
+
+class FakeWriter:
+    """Keeps an episode in memory."""
+
+    def __init__(self, header: EpisodeHeader) -> None:
+        self.header = header
+        self.steps: list[Step] = []
+        self.end: EpisodeEnd | None = None
+        self.flushes = 0
+        self.is_closed = False
+        self.fault: Exception | None = None
+
+    def add(self, step: Step) -> None:
+        if self.fault is not None:
+            raise self.fault
+        assert step.step == len(self.steps)
+        self.steps.append(step)
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+    def finish(self, end: EpisodeEnd) -> Path:
+        if self.fault is not None:
+            raise self.fault
+        assert end.num_steps == len(self.steps)
+        assert end.num_human_steps == sum(step.driver == "human" for step in self.steps)
+        self.end = end
+        return Path(self.header.id)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class FakeOutlet:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.sent: list[Lasting] = []
+        self.hellos: list[ActorHello] = []
+        self.ticks: list[Tick] = []
+
+    def send(self, message: Lasting) -> None:
+        self.sent.append(message)
+
+    def hello(self, hello: ActorHello) -> None:
+        self.hellos.append(hello)
+
+    def publish(self, tick: Tick, observation: Observation | None) -> None:
+        self.ticks.append(tick)
+
+    def said[T](self, kind: type[T]) -> list[T]:
+        return [message for message in self.sent if isinstance(message, kind)]
+
+
+class Stage:
+    """A whole actor but for its process, its line and its disk."""
+
+    def __init__(self, **times: Any) -> None:
+        self.clock = FakeClock()
+        self.maker = FakeMaker(self.clock)
+        self.outlet = FakeOutlet()
+        self.writers: list[FakeWriter] = []
+        self.disk_free = 10**12
+        self.create_fault: Exception | None = None
+        self.deadman = Deadman(times=SafetyTimes(**times), now_s=self.clock.now_s())
+        self.deadman.link_up()
+        self.inbox = Inbox(send=self.outlet.send)
+        self.recorder = Recorder(
+            create=self._create,
+            events=News(outlet=self.outlet, clock=self.clock),
+            free_bytes=lambda: self.disk_free,
+            limits=RecorderLimits(memory_bytes=10_000),
+        )
+        self.session = LiveSession(
+            maker=self.maker,
+            robot="fake",
+            policy="fake_policy",
+            pid=1,
+            inbox=self.inbox,
+            deadman=self.deadman,
+            recorder=self.recorder,
+            outlet=self.outlet,
+            clock=self.clock,
+        )
+        self.loop = ControlLoop(
+            session=self.session,
+            inbox=self.inbox,
+            deadman=self.deadman,
+            outlet=self.outlet,
+            clock=self.clock,
+            times=SafetyTimes(**times),
+        )
+        self.arm, self.human, self.policy = self.maker.arm, self.maker.human, self.maker.policy
+        self._ids = itertools.count()
+
+    def _create(self, header: EpisodeHeader) -> FakeWriter:
+        if self.create_fault is not None:
+            raise self.create_fault
+        self.writers.append(FakeWriter(header))
+        return self.writers[-1]
+
+    def ask(
+        self, command: Command, *, command_id: str = "", age_s: float = 0, **params: Any
+    ) -> str:
+        """Submit without letting the loop turn; return the command's id."""
+        command_id = command_id or f"c{next(self._ids)}"
+        self.inbox.submit(
+            CommandMessage(
+                command=command, command_id=command_id, author="ana", sent_ms=0, params=params
+            ),
+            age_s=age_s,
+        )
+        return command_id
+
+    def command(self, command: Command, **params: Any) -> Answer:
+        """Submit, let the loop turn once, and return the answer."""
+        command_id = self.ask(command, **params)
+        self.turn()
+        return self.answer(command_id)
+
+    def answer(self, command_id: str) -> Answer:
+        return [a for a in self.outlet.said(Answer) if a.command_id == command_id][-1]
+
+    def keep(self, *held: str, age_s: float = 0) -> None:
+        self.deadman.feed(
+            InputMessage(seq=0, sent_ms=0, held=list(held)), age_s=age_s, now_s=self.clock.now_s()
+        )
+
+    def turn(self, times: int = 1, *, keeping: tuple[str, ...] | None = None) -> Tick:
+        """Let the loop turn; `keeping`: the page refreshes these held keys before each turn."""
+        for _ in range(times):
+            if keeping is not None:
+                self.keep(*keeping)
+            self.loop.turn()
+        return self.outlet.ticks[-1]
+
+    def start(self, **facts: Any) -> None:
+        """Open the robot and start an attempt that the policy drives."""
+        assert self.command(Command.OPEN).accepted
+        assert self.command(Command.START).accepted
+        assert self.phase is Phase.POLICY
+
+    def finished(self) -> EpisodeFinished:
+        """Turn until the attempt is on the disk and the robot is reset."""
+        self.until(Phase.IDLE)
+        return self.outlet.said(EpisodeFinished)[-1]
+
+    def until(self, phase: Phase, limit: int = 1000) -> None:
+        """Turn until `phase`; the recorder's thread is real, so yield to it."""
+        for _ in range(limit):
+            if self.phase is phase:
+                return
+            self.settle()
+            self.turn()
+        raise AssertionError(f"still {self.phase} after {limit} turns")
+
+    def settle(self) -> None:
+        """Wait until the recorder has nothing left to do."""
+        self.recorder._queue.join()
+
+    def notices(self, code: str) -> list[Notice]:
+        return [notice for notice in self.outlet.said(Notice) if notice.code == code]
+
+    @property
+    def phase(self) -> Phase:
+        return self.session.state.phase
+
+    def close(self) -> None:
+        self.recorder.close()
+
+
+ROBOT_FAULT = RobotFaultError("servo 3 is silent: check its cable")
