@@ -1,4 +1,4 @@
-"""One server with its pages and one browser for all browser tests; nothing may be fetched elsewhere.
+"""One server with its pages and one browser for all tests; nothing may be fetched elsewhere.
 
 Chromium comes from the system: `HANDRAIL_CHROMIUM` names another one.
 """

@@ -1,7 +1,7 @@
-"""An actor without a robot: the real wire and phase table, drawn pictures, and time at its own rate.
+"""An actor without a robot: the real wire and phase table, drawn pictures, its own steady rate.
 
-The page cannot tell it from the real one, so the browser tests that are about the page alone need no
-simulator. A dot in the pictures follows the jog keys, and `inputs` remembers every refresh that came.
+The page cannot tell it from the real one, so tests that are about the page alone need no simulator.
+A dot in the pictures follows the jog keys, and `inputs` remembers every refresh that came.
 """
 
 import math

@@ -29,9 +29,9 @@ export function axesOf(pad) {
     -axis(1),
     -axis(0),
     -axis(3),
-    axis(2),
+    -axis(2),
     pressed(12) - pressed(13),
-    live(pressed(7) - pressed(6)),
+    live(pressed(6) - pressed(7)),
   ];
 }
 
