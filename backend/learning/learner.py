@@ -17,22 +17,21 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from lerobot.utils.constants import OBS_LANGUAGE_ATTENTION_MASK, OBS_LANGUAGE_TOKENS
-from torch import Tensor, nn
+from torch import Tensor
 
 from backend.learning.advantages import awr_weights, decide_words, drop_words
-from backend.learning.config import LearnerConfig, OptimizerConfig
+from backend.learning.config import LearnerConfig
 from backend.learning.critic import Features, averaged_copy, critic_features
 from backend.learning.inputs import ModelInputs
 from backend.learning.labels import Labels, is_forced, make_labels, positive_fraction
 from backend.learning.lora import add_adapters
 from backend.learning.losses import masked_flow_loss
+from backend.learning.meter import Metrics, UpdateMeter
 from backend.learning.models import Models
-from backend.learning.optimizer import MasterOptimizer
+from backend.learning.optimizer import MasterOptimizer, actor_rate, critic_rate, make_optimizer
 from backend.learning.replay import ChunkBatch, ChunkSampler, EpisodeArrays, Observations
 from backend.learning.scoring import score_episodes
-from backend.learning.trainable import part_of, select_trainable
-
-Metrics = dict[str, float]
+from backend.learning.trainable import select_trainable
 
 
 class Learner:
@@ -53,9 +52,11 @@ class Learner:
         )
         if config.lora is not None:
             actor_names = add_adapters(models.policy, config.lora, actor_names)
-        self.actor_optimizer = _optimizer(models.policy, actor_names, config.optimizer, _actor_rate)
-        self.critic_optimizer = _optimizer(
-            models.critic, critic_names, config.optimizer, _critic_rate
+        self.actor_optimizer = make_optimizer(
+            models.policy, actor_names, config.optimizer, actor_rate
+        )
+        self.critic_optimizer = make_optimizer(
+            models.critic, critic_names, config.optimizer, critic_rate
         )
         uses_target = config.critic.learn_from == "td"
         self.target = averaged_copy(models.critic) if uses_target else None
@@ -143,7 +144,7 @@ class Learner:
         optimizer = _must(self.critic_optimizer, "critic")
         self.models.critic.train()
         self.models.policy.eval()
-        meter = _Meter()
+        meter = UpdateMeter()
         counted = self._counted(batch)
         for part in batch.parts(self.config.optimizer.batch_size):
             inputs = self.inputs.for_critic(part.observations)
@@ -171,7 +172,7 @@ class Learner:
         said = drop_words(words, rate=self.config.words.dropout, rng=self.rng)
         noise, time = self._noise(len(batch))
         total = float((~batch.action_is_pad).sum())
-        meter = _Meter()
+        meter = UpdateMeter()
         first = 0
         for part in batch.parts(self.config.optimizer.batch_size):
             rows = slice(first, first + len(part))
@@ -206,7 +207,7 @@ class Learner:
         noise, time = self._noise(len(batch))
         dropped = self.rng.random(len(batch)) < self.config.words.dropout
         total = float((~batch.action_is_pad).sum())
-        meter = _Meter()
+        meter = UpdateMeter()
         counted = self._counted(batch)
         first = 0
         for part in batch.parts(self.config.optimizer.batch_size):
@@ -244,7 +245,7 @@ class Learner:
         image_features: Sequence[Tensor],
         masks: Sequence[Tensor],
         counted: int,
-        meter: "_Meter",
+        meter: UpdateMeter,
     ) -> tuple[Float[Tensor, ""], Float[np.ndarray, " b"]]:
         """Return this part's share of the loss, and the advantages of its chunks (TD only)."""
         critic = self.models.critic
@@ -341,36 +342,6 @@ def _features(
     )
 
 
-def _actor_rate(name: str, config: OptimizerConfig) -> float:
-    rates = {"vision": config.vision_lr, "projector": config.vision_lr}
-    rate = (rates | {"language": config.language_lr}).get(part_of(name))
-    return config.actor_lr if rate is None else rate
-
-
-def _critic_rate(name: str, config: OptimizerConfig) -> float:
-    fresh = name.startswith(("queries", "head."))
-    head = config.critic_head_lr
-    return head if fresh and head is not None else config.critic_lr
-
-
-def _optimizer(
-    module: nn.Module, names: Sequence[str], config: OptimizerConfig, rate_of: Any
-) -> MasterOptimizer | None:
-    if not names:
-        return None
-    parameters = dict(module.named_parameters())
-    groups: dict[float, dict[str, nn.Parameter]] = {}
-    for name in names:
-        groups.setdefault(rate_of(name, config), {})[name] = parameters[name]
-    return MasterOptimizer(
-        [(members, rate) for rate, members in groups.items()],
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-        grad_clip=config.grad_clip,
-        warmup_steps=config.warmup_steps,
-    )
-
-
 def _must(optimizer: MasterOptimizer | None, part: str) -> MasterOptimizer:
     if optimizer is None:
         raise ValueError(
@@ -378,45 +349,3 @@ def _must(optimizer: MasterOptimizer | None, part: str) -> MasterOptimizer:
             f"set the schedule's {part} steps to 0"
         )
     return optimizer
-
-
-class _Meter:
-    """Sums what the micro-batches of one update say."""
-
-    def __init__(self) -> None:
-        self._flow: list[Tensor] = []
-        self._by_word: dict[str, list[Tensor]] = {}
-        self._critic: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._words: list[str | None] = []
-
-    def add_flow(
-        self, errors: Tensor, is_pad: Tensor, words: Sequence[str | None], total: float
-    ) -> None:
-        real = (~is_pad).float()
-        sums = (errors.detach().mean(dim=2) * real).sum(dim=1)
-        self._flow.append(sums.sum() / total)
-        self._words.extend(words)
-        for word, loss in zip(words, sums / real.sum(dim=1).clamp(min=1), strict=True):
-            self._by_word.setdefault(word or "none", []).append(loss)
-
-    def add_critic(self, losses: Tensor, values: Tensor, targets: Tensor, counted: int) -> None:
-        self._critic.append((losses.detach().sum() / counted, values.detach(), targets))
-
-    def metrics(self) -> Metrics:
-        metrics: Metrics = {}
-        if self._flow:
-            metrics["loss_actor"] = float(torch.stack(self._flow).sum())
-            for word, losses in self._by_word.items():
-                metrics[f"loss_actor/{word}"] = float(torch.stack(losses).mean())
-                metrics[f"word_fraction/{word}"] = len(losses) / len(self._words)
-        if self._critic:
-            values = torch.cat([values for _, values, _ in self._critic])
-            targets = torch.cat([targets for _, _, targets in self._critic])
-            error = targets - values
-            metrics["loss_critic"] = float(torch.stack([loss for loss, _, _ in self._critic]).sum())
-            metrics["critic_value_mean"] = float(values.mean())
-            metrics["critic_value_std"] = float(values.std(correction=0))
-            metrics["target_value_mean"] = float(targets.mean())
-            metrics["td_error_mean"] = float(error.mean())
-            metrics["td_error_std"] = float(error.std(correction=0))
-        return metrics

@@ -6,11 +6,14 @@ Gradients are summed in float32 too, as they arrive, over all micro-batches of a
 parameter is its own master and costs nothing extra.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from backend.learning.config import OptimizerConfig
+from backend.learning.trainable import part_of
 
 
 class MasterOptimizer:
@@ -144,3 +147,39 @@ class MasterOptimizer:
         """Remove the gradient hooks; harmless when repeated."""
         while self._hooks:
             self._hooks.pop().remove()
+
+
+def actor_rate(name: str, config: OptimizerConfig) -> float:
+    """Return the learning rate of a policy's parameter, by its part."""
+    rates = {"vision": config.vision_lr, "projector": config.vision_lr}
+    rate = (rates | {"language": config.language_lr}).get(part_of(name))
+    return config.actor_lr if rate is None else rate
+
+
+def critic_rate(name: str, config: OptimizerConfig) -> float:
+    """Return the learning rate of a critic's parameter: its fresh weights have their own."""
+    fresh = name.startswith(("queries", "head."))
+    head = config.critic_head_lr
+    return head if fresh and head is not None else config.critic_lr
+
+
+def make_optimizer(
+    module: nn.Module,
+    names: Sequence[str],
+    config: OptimizerConfig,
+    rate_of: Callable[[str, OptimizerConfig], float],
+) -> MasterOptimizer | None:
+    """Return the optimiser of these parameters; None when there are none."""
+    if not names:
+        return None
+    parameters = dict(module.named_parameters())
+    groups: dict[float, dict[str, nn.Parameter]] = {}
+    for name in names:
+        groups.setdefault(rate_of(name, config), {})[name] = parameters[name]
+    return MasterOptimizer(
+        [(members, rate) for rate, members in groups.items()],
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        grad_clip=config.grad_clip,
+        warmup_steps=config.warmup_steps,
+    )

@@ -161,6 +161,8 @@ class ChunkSampler:
     longest: dict[str, int] = field(default_factory=dict, init=False)
     _prepared: dict[str, _Prepared] = field(default_factory=dict, init=False)
     _left_out: Mapping[str, np.ndarray] = field(default_factory=dict, init=False)
+    # Rows that may be drawn, by whether online and whether all steps; made when first needed.
+    _starts: dict[tuple[bool, bool], np.ndarray] = field(default_factory=dict, init=False)
 
     def set_episodes(
         self, episodes: Sequence[EpisodeArrays], *, longest: Mapping[str, int] | None = None
@@ -182,6 +184,7 @@ class ChunkSampler:
         )
         self._left_out = {}
         self._prepared = {}
+        self._starts = {}
         for episode in episodes:
             chunks = chunk_rewards(
                 len(episode),
@@ -200,9 +203,12 @@ class ChunkSampler:
     def leave_out(self, left_out: Mapping[str, Bool[np.ndarray, " t"]]) -> None:
         """Start no chunk at these steps, by episode id, unless all steps are asked for."""
         self._left_out = left_out
+        self._starts = {}
 
-    def _starts(self, *, online: bool, all_steps: bool) -> Int[np.ndarray, "n 2"]:
+    def _drawable(self, *, online: bool, all_steps: bool) -> Int[np.ndarray, "n 2"]:
         """Return number of episode and step of every chunk that may be drawn."""
+        if (online, all_steps) in self._starts:
+            return self._starts[online, all_steps]
         rows = [np.zeros((0, 2), dtype=int)]
         for number, (name, prepared) in enumerate(self._prepared.items()):
             if (prepared.episode.source == "online") is not online:
@@ -211,7 +217,8 @@ class ChunkSampler:
             if not all_steps and name in self._left_out:
                 steps = steps[~self._left_out[name]]
             rows.append(np.stack([np.full(len(steps), number), steps], axis=1))
-        return np.concatenate(rows)
+        self._starts[online, all_steps] = np.concatenate(rows)
+        return self._starts[online, all_steps]
 
     @property
     def episodes(self) -> list[EpisodeArrays]:
@@ -236,7 +243,7 @@ class ChunkSampler:
             with_successors: Also what is seen at the successor states.
             all_steps: Draw from the steps that are left out too, as the critic does.
         """
-        starts = {o: self._starts(online=o, all_steps=all_steps) for o in (False, True)}
+        starts = {o: self._drawable(online=o, all_steps=all_steps) for o in (False, True)}
         online = round(size * self.online_fraction)
         if len(starts[True]) == 0 or len(starts[False]) == 0:
             online = size if len(starts[True]) else 0
