@@ -125,7 +125,7 @@ class So101Kinematics:
         free = np.ones(4, dtype=bool)
         step = np.zeros(4)
         for _ in range(4):
-            step = _prioritised(to_position * free, TO_PITCH * free, away, tilt)
+            step = _prioritised(to_position * free, away, tilt)
             ahead = joints[PLACING] + step
             stuck = free & (
                 ((ahead < low[PLACING]) & (joints[PLACING] <= low[PLACING] + 1e-9))
@@ -149,17 +149,21 @@ class So101Kinematics:
         mujoco.mj_comPos(self._model, self._data)
 
 
-def _prioritised(
-    to_position: np.ndarray, to_pitch: np.ndarray, away: np.ndarray, tilt: float
-) -> np.ndarray:
-    """Solve for position, then for pitch in what position leaves free."""
-    gram = to_position @ to_position.T + DAMPING_M**2 * np.eye(3)
-    inverse = to_position.T @ np.linalg.inv(gram)
-    step = inverse @ away
-    leftover = np.eye(4) - inverse @ to_position
-    towards = leftover @ to_pitch
-    gain = float(to_pitch @ towards)
-    return step + towards * (tilt - float(to_pitch @ step)) / (gain + 1e-2)
+def _prioritised(to_position: np.ndarray, away: np.ndarray, tilt: float) -> np.ndarray:
+    """Solve for position, then for pitch in what position leaves free.
+
+    Args:
+        to_position: [3, 4] metres per radian; a joint that may not move has a zero column.
+        away: [3], metres still to go.
+        tilt: Pitch still to go, radians.
+    """
+    left, strengths, right = np.linalg.svd(to_position)
+    damped = strengths / (strengths**2 + DAMPING_M**2)
+    step = right[:3].T @ (damped * (left.T @ away))
+    held = right[:3][strengths > DAMPING_M]
+    may_move = np.abs(to_position).max(axis=0) > 0
+    towards = (np.diag(may_move.astype(float)) - held.T @ held) @ TO_PITCH
+    return step + towards * (tilt - float(TO_PITCH @ step)) / (float(TO_PITCH @ towards) + 1e-3)
 
 
 def _bare_arm() -> Any:
