@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from backend.domain import EndReason, Outcome
-from backend.episodes import video
+from backend.episodes import remux
 from backend.episodes.columns import EpisodeSteps, steps_from_table
 from backend.episodes.files import LOCK_FILE, fsync_path, is_locked, take_lock
 from backend.episodes.format import FINAL_FILE, STEPS_FILE, EpisodeEnd, EpisodeHeader
@@ -123,7 +123,7 @@ def _look_at(folder: Path) -> UnfinishedTake:
 
 
 def _whole_length(folder: Path, header: EpisodeHeader, num_rows: int) -> int:
-    counts = [video.count_frames(video_path(folder, camera)) for camera in header.cameras]
+    counts = [remux.count_frames(video_path(folder, camera)) for camera in header.cameras]
     return min([num_rows, *counts])
 
 
@@ -136,7 +136,7 @@ def _recover_locked(folder: Path) -> EpisodeEnd:
     for camera in header.cameras:
         source = video_path(folder, camera)
         aside = source.with_name(source.name + ".tmp")
-        video.cut(source, num_steps, aside)
+        remux.cut(source, num_steps, aside)
         fsync_path(aside)
         aside.replace(source)
     table = table.slice(0, num_steps)

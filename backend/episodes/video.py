@@ -18,7 +18,6 @@ from typing import Self
 import av
 import numpy as np
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
@@ -113,7 +112,7 @@ class VideoReader:
         if not path.is_file():
             raise FileNotFoundError(f"no video at {path}")
         self.path = path
-        self._container = _open(path)
+        self._container = open_video(path)
         self._stream = self._container.streams.video[0]
         # One thread: no frames are held back, and seeking stays exact.
         self._context: VideoCodecContext = self._stream.codec_context
@@ -174,43 +173,12 @@ class VideoReader:
         self.close()
 
 
-def count_frames(path: Path) -> int:
-    """Whole frames in the file, torn tail excluded; 0 when nothing can be read."""
-    if not path.is_file():
-        return 0
-    try:
-        container = _open(path)
-    except ValueError:
-        return 0
-    try:
-        return sum(1 for _ in _packets(container))
-    finally:
-        container.close()
-
-
-def cut(path: Path, num_frames: int, destination: Path) -> None:
-    """Copy the first `num_frames` frames, undecoded, into a new whole MP4.
+def open_video(path: Path) -> InputContainer:
+    """Open an MP4 that holds pictures.
 
     Raises:
-        ValueError: The source holds fewer.
+        ValueError: It holds no readable video.
     """
-    with (
-        _open(path) as source,
-        av.open(str(destination), "w", format="mp4", options=MP4_OPTIONS) as target,
-    ):
-        stream = target.add_stream_from_template(source.streams.video[0])
-        copied = 0
-        for packet in _packets(source):
-            if copied == num_frames:
-                break
-            packet.stream = stream
-            target.mux(packet)
-            copied += 1
-    if copied < num_frames:
-        raise ValueError(f"{path} holds {copied} whole frames, cannot keep {num_frames}")
-
-
-def _open(path: Path) -> InputContainer:
     try:
         container = av.open(str(path))
     except av.FFmpegError as error:
@@ -219,13 +187,3 @@ def _open(path: Path) -> InputContainer:
         container.close()
         raise ValueError(f"{path} holds no video stream")
     return container
-
-
-def _packets(container: InputContainer) -> Iterator[Packet]:
-    """Whole packets up to where the file is torn."""
-    try:
-        for packet in container.demux(video=0):
-            if packet.pts is not None and not packet.is_corrupt:
-                yield packet
-    except av.FFmpegError:
-        return

@@ -3,8 +3,9 @@ import pytest
 
 from backend.domain import EndReason, Outcome
 from backend.episodes.recovery import RecoveryError, discard, find_unfinished, recover
+from backend.episodes.remux import count_frames
 from backend.episodes.store import EpisodeWriter, read_end, read_steps, video_path
-from backend.episodes.video import VideoReader, count_frames
+from backend.episodes.video import VideoReader
 from tests.episodes.episode_fixtures import make_header, make_step, record, step_in_frame
 
 

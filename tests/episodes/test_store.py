@@ -11,6 +11,7 @@ import pytest
 from backend.domain import Driver, EndReason, Outcome
 from backend.episodes.files import is_locked
 from backend.episodes.format import EpisodeEnd
+from backend.episodes.remux import count_frames
 from backend.episodes.store import (
     EpisodeFormatError,
     EpisodeWriter,
@@ -19,7 +20,7 @@ from backend.episodes.store import (
     read_steps,
     video_path,
 )
-from backend.episodes.video import VideoReader, count_frames
+from backend.episodes.video import VideoReader
 from tests.episodes.episode_fixtures import make_header, make_step, record, step_in_frame
 
 
