@@ -61,7 +61,9 @@ class SceneConfig:
 
     # Colour and side length of the one object.
     cube_color: str = "red"
-    cube_side_mm: float = 25.0
+    cube_side_mm: float = 30.0
+    # Touch scenes: how near to the object's edge the tool's tip must come.
+    touch_margin_m: float = 0.005
     # The object appears on a ring sector around this point on the table, metres.
     spawn_center_m: tuple[float, float] = (0.15, 0.0)
     spawn_min_radius_m: float = 0.05
@@ -70,11 +72,11 @@ class SceneConfig:
     robot_color: str = "yellow"
     ground_color: str = "gray"
     # The wrist camera's field of view and tilt; negative looks down at the fingertips.
-    wrist_fov_deg: float = 75.0
-    wrist_pitch_deg: float = -17.0
+    wrist_fov_deg: float = 95.0
+    wrist_pitch_deg: float = -25.0
     # The overhead camera looks at this point of the table from this far, straight down by default.
     overhead_lookat_m: tuple[float, float] = (0.2, 0.0)
-    overhead_distance_m: float = 0.65
+    overhead_distance_m: float = 0.55
     overhead_elevation_deg: float = -90.0
     overhead_azimuth_deg: float = 0.0
     # Seed of the scenes' order; None is different at every start.

@@ -72,6 +72,11 @@ class So101Kinematics:
             roll_deg=float(joints_deg[ROLL]),
         )
 
+    def jaw_axis(self, joints_deg: np.ndarray) -> np.ndarray:
+        """Return the unit vector [3] along which the jaws close, fixed jaw to moving jaw."""
+        self._place(np.asarray(joints_deg, dtype=np.float64))
+        return -self._data.site_xmat[self._site].reshape(3, 3)[:, 0]
+
     def solve(
         self,
         joints_deg: np.ndarray,

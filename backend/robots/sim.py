@@ -24,6 +24,7 @@ from so101_nexus import config as nexus
 from so101_nexus.lerobot_adapter import SimSOFollower, SimSOFollowerConfig
 from so101_nexus.lerobot_adapter.synthetic_calibration import write_synthetic_calibration
 from so101_nexus.mujoco.pick_env import PickEnv
+from so101_nexus.mujoco.touch_env import TouchEnv
 from so101_nexus.objects import CubeObject
 from so101_nexus.observations import (
     EndEffectorPose,
@@ -167,6 +168,8 @@ def _environment(
     if issubclass(task, PickEnv):
         observations += [ObjectPose(), GraspState()]
         arguments["objects"] = CubeObject(side_length_mm=scene.cube_side_mm, color=scene.cube_color)
+    if issubclass(task, TouchEnv):
+        arguments["touch_margin"] = scene.touch_margin_m
     wanted = {camera.source: camera for camera in robot_config.cameras.values()}
     for name, camera in wanted.items():
         size = {"width": camera.width, "height": camera.height, "quality": QUALITY}
