@@ -23,7 +23,7 @@ class Attempt:
         self._recorder = recorder
         self._steps = 0
         self._human_steps = 0
-        self._driven_s = 0.0
+        self._driven_ticks = 0
         recorder.begin(header)
 
     def add(
@@ -65,13 +65,17 @@ class Attempt:
             self._human_steps += driver is Driver.HUMAN
         return taken
 
-    def drove(self, seconds: float) -> None:
-        """Let the attempt's clock run."""
-        self._driven_s += seconds
+    def drove(self) -> None:
+        """Somebody drove for a tick: the attempt's clock runs."""
+        self._driven_ticks += 1
+
+    @property
+    def driven_s(self) -> float:
+        return self._driven_ticks / self.header.fps
 
     @property
     def is_over_time(self) -> bool:
-        return self._driven_s >= self._timeout_s
+        return self.driven_s >= self._timeout_s
 
     def finish(
         self,
@@ -102,6 +106,6 @@ class Attempt:
             number=self.header.number,
             steps=self._steps,
             human_steps=self._human_steps,
-            elapsed_s=round(self._driven_s, 3),
+            elapsed_s=round(self.driven_s, 3),
             task=self.header.task,
         )

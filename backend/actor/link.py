@@ -81,6 +81,8 @@ class Link:
         self._main: asyncio.Task[None] | None = None
         self._is_closing = False
         self._is_connected = False
+        # The server said something on the present connection.
+        self._was_welcome = False
         self._complaint = ""
 
     def start(self, *, inbox: Inbox, deadman: Deadman) -> None:
@@ -155,9 +157,6 @@ class Link:
                     # must not come between the robot and its stop button.
                     proxy=None,
                 ) as socket:
-                    log.info("connected to %s", self._url)
-                    self._complaint = ""
-                    backoff_s = FIRST_BACKOFF_S
                     await self._talk(socket)
                     self._complain(f"the server hung up: {_why_closed(socket)}")
             except InvalidStatus as error:
@@ -167,6 +166,10 @@ class Link:
                 )
             except (OSError, TimeoutError, WebSocketException, MalformedError) as error:
                 self._complain(f"{type(error).__name__}: {error}")
+            # A server that takes the connection only to end it is not asked any faster.
+            if self._was_welcome:
+                backoff_s = FIRST_BACKOFF_S
+            self._was_welcome = False
             await asyncio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
 
@@ -189,6 +192,10 @@ class Link:
         sender = asyncio.create_task(self._send_all(socket))
         try:
             async for raw in socket:
+                if not self._was_welcome:
+                    self._was_welcome = True
+                    self._complaint = ""
+                    log.info("connected to %s", self._url)
                 self._receive(raw, server_clock)
         except MalformedError as error:
             # A close reason holds 123 bytes.

@@ -178,8 +178,7 @@ class ControlLoop:
         session = self._session
         if session.attempt is None or session.state.phase not in ATTEMPT:
             return
-        assert self._pacer is not None
-        session.attempt.drove(1 / self._pacer.hz)
+        session.attempt.drove()
         taken = session.attempt.add(
             observation,
             wall_s=wall_s,

@@ -259,7 +259,7 @@ class Stage:
             create=self._create,
             events=News(outlet=self.outlet, clock=self.clock),
             free_bytes=lambda: self.disk_free,
-            limits=RecorderLimits(memory_bytes=10_000),
+            limits=RecorderLimits(memory_bytes=1_000_000),
         )
         self.session = LiveSession(
             maker=self.maker,
@@ -324,7 +324,7 @@ class Stage:
             self.loop.turn()
         return self.outlet.ticks[-1]
 
-    def start(self, **facts: Any) -> None:
+    def start(self) -> None:
         """Open the robot and start an attempt that the policy drives."""
         assert self.command(Command.OPEN).accepted
         assert self.command(Command.START).accepted

@@ -37,7 +37,9 @@ class PlainServer:
         self.hellos: list[ActorHello] = []
         self.ticks: list[Tick] = []
         self.frames: dict[int, int] = {}
-        self.connections = 0
+        self.on_frame: Callable[[bytes], None] = lambda _: None
+        # (code, reason) of the connections that ended.
+        self.closes: list[tuple[int | None, str | None]] = []
         self._token = token
         self._changed = threading.Condition()
         self._events = asyncio.new_event_loop()
@@ -162,6 +164,7 @@ class PlainServer:
             return
         finally:
             pinging.cancel()
+            self.closes.append((socket.close_code, socket.close_reason))
             if self._socket is socket:
                 self._socket = None
 
@@ -170,6 +173,7 @@ class PlainServer:
             if isinstance(raw, bytes):
                 camera, *_ = unpack_frame(raw)
                 self.frames[camera] = self.frames.get(camera, 0) + 1
+                self.on_frame(raw)
             else:
                 message = from_actor.validate_json(raw)
                 if isinstance(message, Tick):
@@ -177,8 +181,6 @@ class PlainServer:
                 else:
                     self.messages.append(message)
                 if isinstance(message, ActorHello):
-                    if self._socket is not socket:
-                        self.connections += 1
                     self._socket = socket
                     self.hellos.append(message)
             self._changed.notify_all()
