@@ -18,15 +18,13 @@ from backend.db.queries import FINAL_STATES
 from backend.domain import EndReason, EpisodeState, Outcome
 from backend.episodes import recovery
 from backend.episodes.files import is_locked
-from backend.episodes.format import FINAL_FILE, EpisodeEnd, EpisodeHeader
+from backend.episodes.format import EPISODES_DIR, FINAL_FILE, EpisodeEnd, EpisodeHeader
 from backend.episodes.labels import LabelKind
 from backend.episodes.recovery import DISCARDED_DIR, UnfinishedTake
 from backend.episodes.store import EpisodeFormatError, read_end, read_header
 from backend.review import EpisodeNotFoundError, add_label, current_labels
 
 logger = logging.getLogger(__name__)
-
-EPISODES_DIR = "episodes"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@
       header.json      what is known before the first step; written and fsynced first
       steps.arrow      Arrow IPC stream, a record batch at least once a second
       <camera>.mp4     fragmented H.264, one frame a step, a key frame a second
+      recorder.lock    held with flock by its recorder for as long as that lives
       episode.json     header and end together; written last, by rename: it makes the folder final
 
 A folder without `episode.json` is a take whose recorder is still at work or was killed.
@@ -18,6 +19,7 @@ import numpy as np
 from backend.domain import Driver, EndReason, Outcome
 
 FORMAT_VERSION = 1
+EPISODES_DIR = "episodes"
 HEADER_FILE = "header.json"
 STEPS_FILE = "steps.arrow"
 FINAL_FILE = "episode.json"

@@ -1,0 +1,1 @@
+"""Background work: child processes, their queue, and what they do."""

@@ -1,0 +1,127 @@
+"""What an export may be asked for, and where it keeps things. Needs no database and no LeRobot."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.db.queries import EpisodeFilter
+from backend.domain import EpisodeState, Outcome
+from backend.episodes.outcomes import OUTCOME_COLUMNS
+
+DATASETS_DIR = "datasets"
+FILTER_WORDS = ("outcome", "q", "session_id", "checkpoint_id")
+PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+REPO_ID = re.compile(f"{PART}/{PART}")
+
+
+class ExportParamsError(ValueError):
+    """An export nobody could carry out. Says which word, why, and what is possible."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportParams:
+    """What was asked for."""
+
+    repo_id: str
+    wanted: EpisodeFilter
+    # Of `OUTCOME_COLUMNS`, in their order.
+    columns: tuple[str, ...] = tuple(OUTCOME_COLUMNS)
+    # Replace a dataset of that name, once the new one is verified.
+    overwrite: bool = False
+
+
+def read_params(params: Mapping[str, Any]) -> ExportParams:
+    """Check what was asked for.
+
+    Raises:
+        ExportParamsError: Naming the word and what is possible.
+    """
+    known = {"repo_id", "episodes", "columns", "overwrite"}
+    unknown = sorted(params.keys() - known)
+    if unknown:
+        raise ExportParamsError(
+            f"an export takes {', '.join(sorted(known))}; got {', '.join(unknown)} too"
+        )
+    repo_id = params.get("repo_id")
+    if not isinstance(repo_id, str) or not REPO_ID.fullmatch(repo_id):
+        raise ExportParamsError(
+            f"repo_id is two names with a slash, like local/touch (letters, digits, '.', '_', "
+            f"'-'), got {repo_id!r}"
+        )
+    overwrite = params.get("overwrite", False)
+    if not isinstance(overwrite, bool):
+        raise ExportParamsError(f"overwrite is true or false, got {overwrite!r}")
+    return ExportParams(
+        repo_id=repo_id,
+        wanted=_wanted(params.get("episodes", "all")),
+        columns=_columns(params.get("columns")),
+        overwrite=overwrite,
+    )
+
+
+def check(params: Mapping[str, Any], data_dir: Path) -> None:
+    """Refuse an export that could not be carried out, before it is queued.
+
+    Raises:
+        ExportParamsError: See `read_params`; or a dataset of that name is there.
+    """
+    wanted = read_params(params)
+    if dataset_path(data_dir, wanted.repo_id).exists() and not wanted.overwrite:
+        raise ExportParamsError(
+            f"dataset {wanted.repo_id} exists already: choose another name, or say "
+            '"overwrite": true to replace it'
+        )
+
+
+def dataset_path(data_dir: Path, repo_id: str) -> Path:
+    """Where the dataset of that name is."""
+    return data_dir / DATASETS_DIR / repo_id
+
+
+def aside_path(data_dir: Path, job_id: str, part: str) -> Path:
+    """Where a job keeps what is not yet, or no longer, the dataset."""
+    return data_dir / DATASETS_DIR / f".{job_id}.{part}"
+
+
+def remove_leftovers(data_dir: Path, job_id: str) -> None:
+    """Remove what a killed export of this job left half written."""
+    shutil.rmtree(aside_path(data_dir, job_id, "new"), ignore_errors=True)
+
+
+def _wanted(episodes: Any) -> EpisodeFilter:
+    if episodes == "all":
+        return EpisodeFilter()
+    if isinstance(episodes, list):
+        if not episodes or not all(isinstance(id, str) for id in episodes):
+            raise ExportParamsError(f"episodes is a list of episode ids, got {episodes!r}")
+        return EpisodeFilter(ids=tuple(episodes), states=tuple(EpisodeState))
+    if not isinstance(episodes, dict) or not episodes.keys() <= set(FILTER_WORDS):
+        raise ExportParamsError(
+            f'episodes is "all", a list of ids, or a filter of {", ".join(FILTER_WORDS)}; '
+            f"got {episodes!r}"
+        )
+    words = {name: value for name, value in episodes.items() if value not in (None, "")}
+    if not all(isinstance(value, str) for value in words.values()):
+        raise ExportParamsError(f"the words of a filter are texts, got {episodes!r}")
+    if "outcome" in words:
+        try:
+            words["outcome"] = Outcome(words["outcome"])
+        except ValueError as error:
+            raise ExportParamsError(
+                f"outcome is one of {', '.join(Outcome)}, got {words['outcome']!r}"
+            ) from error
+    return EpisodeFilter(**words)
+
+
+def _columns(columns: Any) -> tuple[str, ...]:
+    if columns is None:
+        return tuple(OUTCOME_COLUMNS)
+    if not isinstance(columns, list) or not set(columns) <= OUTCOME_COLUMNS.keys():
+        raise ExportParamsError(
+            f"columns is a list of {', '.join(OUTCOME_COLUMNS)}; the recorded ones are always "
+            f"there; got {columns!r}"
+        )
+    return tuple(name for name in OUTCOME_COLUMNS if name in columns)

@@ -1,0 +1,3 @@
+from tests.db.database_fixtures import database
+
+__all__ = ["database"]
