@@ -9,12 +9,16 @@ No page, no route and no SQL is written here.
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
+from backend.api.actor_process import ActorProcess
 from backend.api.actor_socket import actor_router
 from backend.api.actor_token import actor_token
 from backend.api.app import make_app
@@ -27,13 +31,20 @@ from backend.api.live import Live
 from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
 from backend.api.records import SessionRecords
+from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
+from backend.api.routes_episodes import episodes_router
+from backend.api.routes_labels import labels_router
 from backend.api.routes_session import session_router
-from backend.db.engine import Database, migrate, open_database, sqlite_url
-from backend.settings import Settings
+from backend.api.routes_system import system_router
+from backend.db.engine import Database, migrate, open_database
+from backend.robots.config import RobotConfigError, load_robot_config
+from backend.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
-NO_ACTOR = "No actor is connected. Start one: python -m backend.actor --server {url}"
+VERSION = "0.1.0"
+# Free disk changes and other programs label: look now and then.
+REFRESH_INTERVAL_S = 5.0
 
 
 @dataclass(kw_only=True)
@@ -45,60 +56,157 @@ class Backend:
     live: Live
     database: Database
     gatekeeper: Gatekeeper
+    actor: ActorProcess | None
 
     @property
-    def user_of(self):  # type: ignore[no-untyped-def]
-        return self.gatekeeper.user_of
+    def user_of(self) -> Callable[[HTTPConnection], str | None]:
+        """For Gradio's `auth_dependency`: the caller's name, None for nobody."""
+        return self.gatekeeper.user_name
 
     def close(self) -> None:
+        """Let go of everything, also when the application was never served."""
+        if self.actor is not None:
+            self.actor.stop()
         self.database.close()
 
 
-def database_url(settings: Settings) -> str:
-    return settings.database_url or sqlite_url(settings.data_dir)
+def prepare_database(settings: Settings) -> str:
+    """Make the data directory and bring the schema up to date; return the database's address.
+
+    Raises:
+        DatabaseRefusedError: The database cannot be used where or as it is.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(settings.sqlalchemy_url)
+    return settings.sqlalchemy_url
 
 
 def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
-    """Prepare the data directory and the database, and build the application on them."""
+    """Prepare the data directory and the database, and build the application on them.
+
+    Nothing runs before the application is served: actor and jobs start in its lifespan.
+
+    Raises:
+        SettingsError: The robot config cannot be used.
+        DatabaseRefusedError: The database cannot be used where or as it is.
+    """
     clock = clock or Clock()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    migrate(database_url(settings))
-    database = open_database(database_url(settings))
+    data_dir = settings.data_dir.absolute()
+    if settings.actor:
+        _check_robot(settings.robot)
+    database = open_database(prepare_database(settings))
     gatekeeper = Gatekeeper(settings, machine_names=machine_names())
+    token = actor_token(data_dir, os.environ)
+    actor = _actor(settings, data_dir) if settings.actor else None
     live = Live(
         clock=clock,
-        data_dir=settings.data_dir,
+        data_dir=data_dir,
         robot=settings.robot,
         policy=settings.policy,
         profile=settings.profile,
-        actor_process=lambda: ActorStatus(
-            state="stopped", message=NO_ACTOR.format(url=settings.actor_url)
-        ),
+        actor_process=actor.status if actor else lambda: _no_actor(settings),
     )
-    records = SessionRecords(live, database)
+    records = SessionRecords(live, database, data_dir=data_dir)
     commands = CommandPath(live, CommandRows(database, wall_s=clock.wall_s))
-    token = actor_token(settings.data_dir, os.environ)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        telling = asyncio.create_task(live.tell_changes())
+        await records.start()
+        tasks = [
+            asyncio.create_task(live.tell_changes()),
+            asyncio.create_task(_refresh(records)),
+        ]
+        if actor is not None:
+            _watch(actor, live, records)
         try:
             yield
         finally:
-            telling.cancel()
+            for task in tasks:
+                task.cancel()
+            if actor is not None:
+                await asyncio.to_thread(actor.stop)
+            # Nobody answers any more.
+            live.actor_ended()
+            await commands.finish()
+            # The actor may have ended an episode on its way out.
+            records.look_again()
             await records.finish()
             records.close()
 
     app = make_app(
         [
             enter_router(gatekeeper),
+            docs_router(),
             live_router(live),
             control_router(live, commands),
             actor_router(live, commands, records, token=token),
             session_router(live, commands),
+            episodes_router(database, data_dir, records),
+            labels_router(database, clock, records),
+            system_router(live, data_dir, version=VERSION),
         ],
         gatekeeper=gatekeeper,
-        version="0.1.0",
+        version=VERSION,
         lifespan=lifespan,
     )
-    return Backend(app=app, settings=settings, live=live, database=database, gatekeeper=gatekeeper)
+    return Backend(
+        app=app,
+        settings=settings,
+        live=live,
+        database=database,
+        gatekeeper=gatekeeper,
+        actor=actor,
+    )
+
+
+async def _refresh(records: SessionRecords) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_INTERVAL_S)
+        records.refresh()
+
+
+def _actor(settings: Settings, data_dir: Path) -> ActorProcess:
+    robot = settings.robot
+    # The actor runs in the repository, wherever this server was started.
+    if Path(robot).suffix:
+        robot = str(Path(robot).expanduser().absolute())
+    return ActorProcess(
+        [
+            *(sys.executable, "-m", "backend.actor"),
+            *("--server", settings.actor_url),
+            *("--robot", robot),
+            *("--policy", settings.policy),
+            *("--data-dir", str(data_dir)),
+        ],
+        data_dir=data_dir,
+        server_url=settings.actor_url,
+    )
+
+
+def _watch(actor: ActorProcess, live: Live, records: SessionRecords) -> None:
+    loop = asyncio.get_running_loop()
+
+    def ended(message: str) -> None:
+        live.actor_ended()
+        live.notify("error", "actor_ended", message)
+        records.look_again()
+
+    actor.start(
+        changed=lambda: loop.call_soon_threadsafe(live.changed),
+        ended=lambda message: loop.call_soon_threadsafe(ended, message),
+    )
+
+
+def _no_actor(settings: Settings) -> ActorStatus:
+    return ActorStatus(
+        state="stopped",
+        message="No actor is connected and this server starts none (--no-actor). Start one: "
+        f"python -m backend.actor --server {settings.actor_url}",
+    )
+
+
+def _check_robot(robot: str) -> None:
+    try:
+        load_robot_config(robot)
+    except RobotConfigError as error:
+        raise SettingsError(f"--robot: {error}") from error

@@ -76,6 +76,11 @@ class Settings:
         return f"ws://{self._reachable_host}:{self.port}"
 
     @property
+    def sqlalchemy_url(self) -> str:
+        """Address of the database."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'handrail.db'}"
+
+    @property
     def _reachable_host(self) -> str:
         if self.host == "0.0.0.0":
             return "127.0.0.1"

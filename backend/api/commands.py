@@ -86,7 +86,7 @@ class CommandPath:
         await self._log.conclude(answer)
 
     async def finish(self) -> None:
-        """Wait for what is under way: at shutdown, when the actor is gone already."""
+        """Wait for what is under way; call it once the line to the actor is given up."""
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def _carry(self, request: CommandRequest) -> Answer:
@@ -129,6 +129,8 @@ class CommandPath:
             sent_ms=now_ms if request.sent_ms is None else min(request.sent_ms, now_ms),
             params=request.params,
         )
+        if request.command is Command.OPEN:
+            self._live.opened_by = request.author
         timeout_s = TIMEOUTS_S.get(request.command, TIMEOUT_S)
         try:
             return await self._live.line.ask(message, timeout_s=timeout_s)

@@ -26,6 +26,10 @@ from backend.domain import Driver, Phase
 from backend.wire import ActorHello, LeaseMessage, Message, Notice, Rates, Tick
 
 HELLO_INTERVAL_S = 0.25
+LOST = (
+    "The connection to the robot's process is lost. It holds the robot and calls again by itself; "
+    "if it does not, look at the robot and at actor.log."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,8 @@ class Live:
         self.line = ActorLine(clock)
         self.lease = LeaseBook(monotonic_s=clock.monotonic_s)
         self.ledger = Ledger()
+        # Who last asked for `open`: the session's operator.
+        self.opened_by = ""
         self._viewers = Viewers()
         self._watchers: dict[Viewer, User] = {}
         self._clients: dict[str, ControlClient] = {}
@@ -112,9 +118,11 @@ class Live:
 
     def actor_status(self) -> ActorStatus:
         hello = self.line.hello
-        if self.line.is_connected and hello is not None:
+        if hello is None:
+            return self._actor_process()
+        if self.line.is_connected:
             return ActorStatus(state="connected", pid=hello.pid)
-        return self._actor_process()
+        return ActorStatus(state="lost", pid=hello.pid, message=LOST)
 
     # -- pages that watch ---------------------------------------------------------------------
 
