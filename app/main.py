@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import socket
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import uvicorn
+from fastapi import FastAPI
 
 from app.pages import build_pages, mount_pages
-from backend.main import build_backend
+from backend.main import Backend, build_backend
 from backend.settings import Settings
 
 # Open sockets of pages end at once when the server stops; a request in flight gets this long.
@@ -27,11 +29,12 @@ class Handrail:
         Raises:
             OSError: The address is taken or not of this machine; the message says which.
         """
-        self._listener = _listen(settings.host, settings.port)
-        self.settings = replace(settings, port=self._listener.getsockname()[1])
-        self._backend = build_backend(self.settings)
-        pages = build_pages()
-        app = mount_pages(self._backend.app, pages, user_of=self._backend.user_of)
+        with ExitStack() as opened:
+            self._listener = opened.enter_context(_listen(settings.host, settings.port))
+            self.settings = replace(settings, port=self._listener.getsockname()[1])
+            backend = opened.enter_context(closing(build_backend(self.settings)))
+            app = asyncio.run(_with_pages(backend))
+            self._opened = opened.pop_all()
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -63,8 +66,12 @@ class Handrail:
 
     def close(self) -> None:
         """Close backend and port; may be repeated."""
-        self._backend.close()
-        self._listener.close()
+        self._opened.close()
+
+
+async def _with_pages(backend: Backend) -> FastAPI:
+    """Mount the pages while an event loop runs: without one Gradio makes some and forgets them."""
+    return mount_pages(backend.app, build_pages(), user_of=backend.user_of)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,15 +4,13 @@ export const WINDOW_S = 20;
 
 export class StripData {
   #fps = 10;
-  #count = 0;
-  // uPlot's columns: position on the time axis, value, value - spread, value + spread.
+  // uPlot's columns: control step, value, value - spread, value + spread.
   columns = [[], [], [], []];
   // What the driver lane shows of every position: "policy", "human", "held", "stopped" or "".
   lane = [];
   // {x, kind, text}: starts and ends of attempts.
   marks = [];
   #episode = null;
-  #last_t_ms = 0;
 
   setRate(fps) {
     if (fps > 0) this.#fps = fps;
@@ -35,16 +33,13 @@ export class StripData {
     return this.columns[1].some((value) => value !== null);
   }
 
-  // The axis counts control steps since the page was opened; a tick that was missed leaves a gap.
+  // The axis counts the robot's control steps; a tick that was missed leaves a gap.
   add(tick) {
-    const period_ms = 1000 / this.#fps;
-    const passed =
-      this.#last_t_ms === 0 ? 1 : Math.round((tick.t_ms - this.#last_t_ms) / period_ms);
-    this.#last_t_ms = tick.t_ms;
-    this.#count += Math.max(1, Math.min(passed, this.window));
+    if (tick.step === this.last) return;
+    if (tick.step < this.last) this.#startOver();
     const { value, spread } = tick;
     const known = value !== null && value !== undefined;
-    this.columns[0].push(this.#count);
+    this.columns[0].push(tick.step);
     this.columns[1].push(known ? value : null);
     this.columns[2].push(known ? value - (spread ?? 0) : null);
     this.columns[3].push(known ? value + (spread ?? 0) : null);
@@ -62,16 +57,24 @@ export class StripData {
     mark.text = outcome === "success" ? "✓ success" : "✗ failure";
   }
 
+  // The robot was opened anew.
+  #startOver() {
+    for (const column of this.columns) column.length = 0;
+    this.lane.length = 0;
+    this.marks.length = 0;
+    this.#episode = null;
+  }
+
   #markEpisode(tick) {
     const number = tick.episode?.number ?? null;
     if (number === this.#episode) return;
-    if (number !== null) this.marks.push({ x: this.#count, kind: "start", text: `episode ${number}` });
-    else this.marks.push({ x: this.#count, kind: "end", text: "ended" });
+    if (number !== null) this.marks.push({ x: tick.step, kind: "start", text: `episode ${number}` });
+    else this.marks.push({ x: tick.step, kind: "end", text: "ended" });
     this.#episode = number;
   }
 
   #forget() {
-    const oldest = this.#count - this.window - 2;
+    const oldest = this.last - this.window - 2;
     let stale = 0;
     while (stale < this.lane.length - 1 && this.columns[0][stale] < oldest) stale += 1;
     if (stale > 0) {

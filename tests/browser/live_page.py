@@ -1,0 +1,83 @@
+"""What tests say about the Live page in a person's words."""
+
+from playwright.sync_api import Page, expect
+
+# Chromium, the server and the actor share two cores with other tests.
+PATIENCE_MS = 10_000
+
+
+class LivePage:
+    """The Live page in one browser."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.phase_word = page.locator("[data-part=phase-word]")
+        self.phase_note = page.locator("[data-part=phase-note]")
+        self.lease = page.locator("[data-part=lease-text]")
+        self.lease_button = page.locator("[data-part=lease-button]")
+        self.inactive = page.locator("[data-part=unfocused]")
+        self.banner = page.locator("[data-part=banner]")
+        self.toasts = page.locator("[data-part=toasts]")
+        self.lost = page.locator("[data-part=lost]")
+        self.task = page.locator("[data-part=task]")
+        self.help = page.locator("[data-part=help]")
+
+    def says(self, word: str) -> None:
+        expect(self.phase_word).to_have_text(word, timeout=PATIENCE_MS)
+
+    def lease_says(self, text: str) -> None:
+        expect(self.lease).to_have_text(text, timeout=PATIENCE_MS)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def button(self, command: str) -> None:
+        self.page.locator(f"[data-command={command}]").click()
+
+    def label_of(self, command: str) -> str:
+        return self.page.locator(f".command[data-command={command}] .command-label").inner_text()
+
+    def key_of(self, command: str) -> str:
+        return self.page.locator(f"[data-command={command}] kbd").inner_text()
+
+    def offers(self, command: str) -> None:
+        button = self.page.locator(f".command[data-command={command}]")
+        expect(button).to_have_attribute("data-possible", "yes", timeout=PATIENCE_MS)
+
+    def refuses(self, command: str) -> None:
+        button = self.page.locator(f".command[data-command={command}]")
+        expect(button).to_have_attribute("data-possible", "no", timeout=PATIENCE_MS)
+
+    def open_session(self) -> None:
+        self.says("NO SESSION")
+        self.button("open")
+        self.says("READY")
+
+    def start(self, key: str = "2") -> None:
+        self.press(key)
+        self.says("POLICY DRIVES")
+
+    def take_over(self, key: str = "5") -> None:
+        self.press(key)
+        self.says("HUMAN DRIVES")
+
+    def waits_for_pictures(self) -> None:
+        """Wait until every camera has shown a few frames."""
+        self.page.wait_for_function(
+            "() => { const all = [...document.querySelectorAll('canvas[data-camera]')];"
+            " return all.length > 0 && all.every(c => Number(c.dataset.frames) > 3) }",
+            timeout=PATIENCE_MS,
+        )
+
+    def frames(self) -> int:
+        """Frames drawn by the first camera."""
+        shown = self.page.locator("canvas[data-camera]").first.get_attribute("data-frames")
+        return int(shown or 0)
+
+    def lose_focus(self) -> None:
+        """What the browser reports when another window comes to the front."""
+        self.page.evaluate("() => window.dispatchEvent(new Event('blur'))")
+
+    def regain_focus(self) -> None:
+        self.page.evaluate("() => window.dispatchEvent(new Event('focus'))")
