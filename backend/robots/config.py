@@ -15,26 +15,33 @@ LeRobot is imported here, so the server may list and check configs; whether LeRo
 `robot` and `teleop` parts shows when `backend.robots.make` builds them.
 """
 
-import difflib
 import json
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from backend.robots.config_values import RobotConfigError, ValueReader, suggest
+
+__all__ = [
+    "EXPERTS",
+    "ROBOTS_DIR",
+    "LimitsConfig",
+    "ResetConfig",
+    "RobotConfig",
+    "RobotConfigError",
+    "SceneConfig",
+    "list_robot_configs",
+    "load_robot_config",
+    "policies_of",
+    "suggest",
+]
+
 ROBOTS_DIR = Path(__file__).resolve().parents[2] / "configs" / "robots"
 SUFFIXES = (".yaml", ".yml", ".json")
 EXPERTS = ("touch", "pick_lift")
-
-
-class RobotConfigError(ValueError):
-    """A robot config that cannot be used: names file, key, value, rule and remedy."""
-
-    def __init__(self, source: str, key: str, rule: str) -> None:
-        super().__init__(f"{source}: {key}: {rule}" if key else f"{source}: {rule}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +124,7 @@ def load_robot_config(name_or_path: str | Path, directory: Path = ROBOTS_DIR) ->
         RobotConfigError: There is no such file, or something in it breaks a rule.
     """
     path = _find(name_or_path, directory)
-    reader = _Reader(str(path))
+    reader = ValueReader(str(path))
     top = reader.mapping("", _parse(path))
     reader.keys(
         "",
@@ -143,12 +150,6 @@ def load_robot_config(name_or_path: str | Path, directory: Path = ROBOTS_DIR) ->
 def policies_of(config: RobotConfig) -> list[str]:
     """Return the built-in policies that can drive this robot; checkpoints come on top."""
     return ["hold", "scripted"] if config.expert else ["hold"]
-
-
-def suggest(word: object, known: Collection[str]) -> str:
-    """Return a remedy for a misspelt `word`: the nearest right one, or all of them."""
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
 
 
 def _find(name_or_path: str | Path, directory: Path) -> Path:
@@ -177,14 +178,14 @@ def _parse(path: Path) -> object:
         raise RobotConfigError(str(path), "", f"cannot be read: {error}") from error
 
 
-def _device(reader: "_Reader", key: str, value: object) -> dict[str, Any]:
+def _device(reader: ValueReader, key: str, value: object) -> dict[str, Any]:
     device = reader.mapping(key, value)
     if not isinstance(device.get("type"), str):
         raise reader.error(f"{key}.type", "LeRobot's name of the device is needed, as text")
     return dict(device)
 
 
-def _limits(reader: "_Reader", value: object) -> LimitsConfig:
+def _limits(reader: ValueReader, value: object) -> LimitsConfig:
     limits = reader.mapping("limits", value)
     reader.keys("limits", limits, required=("joints", "max_relative_target"))
     joints: dict[str, tuple[float, float]] = {}
@@ -212,7 +213,7 @@ def _limits(reader: "_Reader", value: object) -> LimitsConfig:
     )
 
 
-def _reset(reader: "_Reader", value: object) -> ResetConfig:
+def _reset(reader: ValueReader, value: object) -> ResetConfig:
     reset = reader.mapping("reset", value)
     reader.keys("reset", reset, optional=("pose", "time_s"))
     pose = reset.get("pose")
@@ -227,7 +228,7 @@ def _reset(reader: "_Reader", value: object) -> ResetConfig:
     )
 
 
-def _scene(reader: "_Reader", value: object) -> SceneConfig:
+def _scene(reader: ValueReader, value: object) -> SceneConfig:
     scene = reader.mapping("scene", value)
     reader.keys("scene", scene, optional=tuple(f.name for f in fields(SceneConfig)))
     checked: dict[str, Any] = {}
@@ -246,68 +247,3 @@ def _scene(reader: "_Reader", value: object) -> SceneConfig:
         else:
             checked[name] = reader.number(key, given)
     return SceneConfig(**checked)
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Checks one value at a time and words the error when it breaks a rule."""
-
-    source: str
-
-    def error(self, key: str, rule: str) -> RobotConfigError:
-        return RobotConfigError(self.source, key, rule)
-
-    def mapping(self, key: str, value: object) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            raise self.error(key, f"needs keys and values, got {value!r}")
-        for name in value:
-            if not isinstance(name, str):
-                raise self.error(key, f"keys are text, got {name!r}; put it in quotes")
-        return value
-
-    def keys(
-        self,
-        key: str,
-        value: Mapping[str, Any],
-        *,
-        required: tuple[str, ...] = (),
-        optional: tuple[str, ...] = (),
-    ) -> None:
-        known = (*required, *optional)
-        for name in value:
-            if name not in known:
-                full = f"{key}.{name}" if key else name
-                raise self.error(full, f"unknown key; {suggest(name, known)}")
-        missing = [name for name in required if name not in value]
-        if missing:
-            raise self.error(key, f"missing {', '.join(missing)}; see `configs/robots/`")
-
-    def number(
-        self,
-        key: str,
-        value: object,
-        *,
-        low: float = -math.inf,
-        high: float = math.inf,
-        open_low: bool = False,
-    ) -> float:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
-            raise self.error(key, f"needs a finite number, got {value!r}")
-        if not low <= value <= high or (open_low and value == low):
-            rule = f"above {low}" if open_low else f"from {low} to {high}"
-            raise self.error(key, f"must be {rule}, got {value!r}")
-        return float(value)
-
-    def text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise self.error(key, f"needs text, got {value!r}")
-        return value.strip()
-
-    def choice(self, key: str, value: object, known: Collection[str]) -> str:
-        if value not in known:
-            raise self.error(key, f"got {value!r}; {suggest(value, known)}")
-        return str(value)

@@ -31,26 +31,7 @@ from lerobot.utils.import_utils import register_third_party_plugins
 
 from backend.control import ActingPolicy, Arm, HumanInput, Observation
 from backend.robots.arm import LeRobotArm
-from backend.robots.config import (
-    RobotConfig,
-    RobotConfigError,
-    list_robot_configs,
-    load_robot_config,
-    policies_of,
-    suggest,
-)
-
-__all__ = [
-    "HoldPolicy",
-    "RobotConfig",
-    "RobotConfigError",
-    "list_robot_configs",
-    "load_robot_config",
-    "make_arm",
-    "make_input",
-    "make_policy",
-    "policies_of",
-]
+from backend.robots.config import RobotConfig, RobotConfigError, policies_of, suggest
 
 SIMULATOR = "sim_so_follower"
 SYNTHETIC = "handrail_synthetic"
@@ -113,6 +94,12 @@ def make_input(config: RobotConfig, arm: Arm) -> HumanInput:
             str(config.source),
             "teleop.type",
             f"a live session is driven from its page, got {teleop.type!r}; use {BROWSER!r}",
+        )
+    if config.robot.get("use_degrees") is False:
+        raise RobotConfigError(
+            str(config.source),
+            "robot.use_degrees",
+            "the page's jog keys reckon in degrees, got false; remove it or set it to true",
         )
     browser_teleop = importlib.import_module(OUR_MODULES[BROWSER])
     with tempfile.TemporaryDirectory(prefix="handrail-") as folder:

@@ -14,6 +14,7 @@ pixels wide. Faults come when the config asks for them: `fail_after_steps` unplu
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,14 +137,22 @@ class SyntheticCamera(Camera):
 
 
 class SyntheticRobot(Robot):
-    """Joints that move towards their goals at `joint_speed`, as time passes."""
+    """Joints that move towards their goals at `joint_speed`, as time passes.
+
+    Args:
+        config: Cameras, speed, faults.
+        clock_s: Monotonic seconds, by which the joints move.
+    """
 
     config_class = SyntheticRobotConfig
     name = "handrail_synthetic"
 
-    def __init__(self, config: SyntheticRobotConfig) -> None:
+    def __init__(
+        self, config: SyntheticRobotConfig, *, clock_s: Callable[[], float] = time.perf_counter
+    ) -> None:
         super().__init__(config)
         self.config = config
+        self._clock_s = clock_s
         self.cameras = {
             name: SyntheticCamera(camera, seed=seed)
             for seed, (name, camera) in enumerate(config.cameras.items())
@@ -174,7 +183,7 @@ class SyntheticRobot(Robot):
     def connect(self, calibrate: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002
         for camera in self.cameras.values():
             camera.connect()
-        self._moved_s = time.perf_counter()
+        self._moved_s = self._clock_s()
         self._connected = True
 
     def calibrate(self) -> None:
@@ -209,7 +218,7 @@ class SyntheticRobot(Robot):
             camera.disconnect()
 
     def _follow(self) -> None:
-        now = time.perf_counter()
+        now = self._clock_s()
         reach = self.config.joint_speed * (now - self._moved_s)
         self._moved_s = now
         self._position += np.clip(self._goal - self._position, -reach, reach)

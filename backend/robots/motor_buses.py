@@ -1,0 +1,69 @@
+"""The motor buses inside a LeRobot device, and how to let go of one that is half broken.
+
+LeRobot 0.6.1 turns torque off motor by motor and stops at the first that does not answer: those
+after it stay stiff, the port stays open and the cameras go on. `let_go` goes on to the last motor.
+"""
+
+import contextlib
+import logging
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+# Extra attempts for each motor that does not answer; one takes 50 ms.
+LET_GO_RETRIES = 1
+
+
+def buses_of(device: Any) -> dict[str, Any]:
+    """Return the motor buses of a LeRobot robot or teleoperator by the prefix of their joints.
+
+    One arm has the prefix ``""``; a pair has ``left_`` and ``right_``. Devices whose motors are
+    not on a LeRobot motors bus have none.
+    """
+    parts = {"": device, "left_": getattr(device, "left_arm", None)}
+    parts["right_"] = getattr(device, "right_arm", None)
+    found = {prefix: getattr(part, "bus", None) for prefix, part in parts.items()}
+    return {prefix: bus for prefix, bus in found.items() if hasattr(bus, "motors")}
+
+
+def let_go(device: Any) -> list[str]:
+    """Disconnect a LeRobot device with its torque off, as far as its motors still answer.
+
+    Harmless when repeated or never connected.
+
+    Returns:
+        Joints that may still be stiff, because their motor did not answer.
+    """
+    stiff: list[str] = []
+    try:
+        if device.is_connected:
+            device.disconnect()
+    except Exception as error:
+        # A half broken device raises of every kind, `termios.error` included.
+        logger.debug("%s did not disconnect cleanly: %s", device, error)
+    for prefix, bus in buses_of(device).items():
+        if bus.is_connected:
+            stiff += [prefix + name for name in bus.motors if not _is_limp(bus, name)]
+            with contextlib.suppress(Exception):
+                bus.port_handler.closePort()
+    for camera in getattr(device, "cameras", {}).values():
+        with contextlib.suppress(Exception):
+            if camera.is_connected:
+                camera.disconnect()
+    if stiff:
+        logger.warning(
+            "%s: %s did not answer and may still be stiff; cut the motors' power to free them",
+            device,
+            ", ".join(stiff),
+        )
+    return stiff
+
+
+def _is_limp(bus: Any, motor: str) -> bool:
+    # An exchange that failed with an exception leaves the port marked as busy for ever.
+    bus.port_handler.is_using = False
+    try:
+        bus.disable_torque(motor, num_retry=LET_GO_RETRIES)
+    except Exception:
+        return False
+    return True
