@@ -2,8 +2,9 @@
 
 Importing this package registers the type and its processor steps with LeRobot. The three modules
 are named by LeRobot's convention (`configuration_*`, `modeling_*`, `processor_*`), because its
-factories find the policy class and its processors by these names. To make LeRobot's own programs
-know the type: `--policy.discover_packages_path=backend.learning.pi05_rl`.
+factories find the policy class and its processors by these names. LeRobot's own programs learn of
+the type by `--plugins.discover_packages_path=backend.learning.pi05_rl` (any prefix but `policy`,
+whose arguments they hand on to the policy's config).
 """
 
 from backend.learning.pi05_rl import processor_pi05_rl as _processor_steps
