@@ -4,12 +4,15 @@ A step counts when the recorder took it, so that row n of the file is step n. Ti
 robot is held belongs to no step and does not bring the timeout nearer.
 """
 
+import uuid
+
 import numpy as np
 
 from backend.actor.recorder import Recorder
+from backend.actor.rig import Rig
 from backend.control import Observation
 from backend.domain import Driver, EndReason, Outcome
-from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
+from backend.episodes.format import CameraSize, EpisodeEnd, EpisodeHeader, Step
 from backend.wire import EpisodeNow
 
 
@@ -109,3 +112,38 @@ class Attempt:
             elapsed_s=round(self.driven_s, 3),
             task=self.header.task,
         )
+
+
+def header_of(
+    rig: Rig, *, session_id: str, number: int, task: str, started_s: float, operator: str
+) -> EpisodeHeader:
+    """What is known of an attempt with `rig` when it starts, under an id of its own.
+
+    Args:
+        rig: What it is driven with.
+        session_id: From `open` to `close`.
+        number: Counts the attempts of the session, from 1.
+        task: What it is about.
+        started_s: Unix time.
+        operator: Who started it.
+    """
+    arm = rig.arm
+    return EpisodeHeader(
+        id=str(uuid.uuid4()),
+        session_id=session_id,
+        number=number,
+        robot=rig.facts.robot,
+        robot_type=arm.robot_type,
+        task=task,
+        fps=arm.fps,
+        state_names=arm.state_names,
+        action_names=arm.action_names,
+        cameras={
+            name: CameraSize(width=width, height=height)
+            for name, (width, height) in arm.cameras.items()
+        },
+        policy=rig.policy_name,
+        checkpoint_id=rig.policy.checkpoint_id,
+        started_s=started_s,
+        operator=operator,
+    )

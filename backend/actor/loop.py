@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 CLOSED_TICK_S = 0.25
 # Each kind of notice about the loop's work is given at most this often.
 NOTICE_INTERVAL_S = 10.0
-# Below this share of the configured rate people are told.
-SLOW_SHARE = 0.9
 
 
 class ControlLoop:
@@ -226,8 +224,8 @@ class ControlLoop:
                 f"the {motion.driver} asked for more than {', '.join(motion.clamped)} may do in "
                 "one step; the action was cut",
             )
-        rates = self._pacer.rates()
-        if 0 < rates.loop_hz < SLOW_SHARE * rates.target_hz and self._may_tell("slow_loop"):
+        if self._pacer.is_slow() and self._may_tell("slow_loop"):
+            rates = self._pacer.rates()
             self._session.news.notice(
                 "warning",
                 "slow_loop",

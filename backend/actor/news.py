@@ -7,9 +7,19 @@ from typing import Literal, Protocol
 
 from backend.actor.clock import Clock
 from backend.actor.recorder import GIB
+from backend.actor.rig import Rig, RobotFacts
 from backend.control import Observation
+from backend.domain import Phase
 from backend.episodes.format import EpisodeEnd, EpisodeHeader
-from backend.wire import ActorHello, Answer, EpisodeFinished, EpisodeStarted, Notice, Tick
+from backend.wire import (
+    ActorHello,
+    Answer,
+    CameraInfo,
+    EpisodeFinished,
+    EpisodeStarted,
+    Notice,
+    Tick,
+)
 
 Lasting = Answer | EpisodeStarted | EpisodeFinished | Notice
 
@@ -33,6 +43,37 @@ class News:
     def __init__(self, *, outlet: Outlet, clock: Clock) -> None:
         self._outlet = outlet
         self._clock = clock
+
+    def hello(
+        self,
+        rig: Rig | None,
+        *,
+        facts: RobotFacts,
+        pid: int,
+        phase: Phase,
+        task: str,
+        session_id: str | None,
+    ) -> None:
+        """Introduce the actor; `rig` is None while no robot is open."""
+        arm = None if rig is None else rig.arm
+        cameras = {} if arm is None else arm.cameras
+        self._outlet.hello(
+            ActorHello(
+                pid=pid,
+                robot=facts.robot,
+                fps=facts.fps,
+                cameras=[
+                    CameraInfo(name=name, width=width, height=height)
+                    for name, (width, height) in cameras.items()
+                ],
+                joints=[] if arm is None else list(arm.action_names),
+                policies=list(facts.policies),
+                phase=phase,
+                task=task,
+                session_id=session_id,
+                policy="" if rig is None else rig.policy_name,
+            )
+        )
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:
         """Something a person should read once."""

@@ -16,6 +16,8 @@ from backend.wire import Rates
 WINDOW_S = 5.0
 # Percentiles are for eyes; computing them at every tick would cost the loop more than it tells.
 REFRESH_S = 0.25
+# Below this share of the configured rate the loop is slow.
+SLOW_SHARE = 0.9
 
 
 class Pacer:
@@ -67,6 +69,11 @@ class Pacer:
                 overruns=self._overruns,
             )
         return self._rates
+
+    def is_slow(self) -> bool:
+        """The rate was missed for long enough to tell people."""
+        observed_s = self._ticks[-1][0] - self._ticks[0][0] if self._ticks else 0.0
+        return observed_s > WINDOW_S / 2 and self.rates().loop_hz < SLOW_SHARE * self.hz
 
     def _deadline_s(self) -> float:
         return self._start_s + self._next / self.hz

@@ -32,6 +32,11 @@ class Rig:
     human: HumanInput
     policy: ActingPolicy
 
+    @property
+    def policy_name(self) -> str:
+        """A checkpoint's id, else the built-in policy's name."""
+        return self.policy.checkpoint_id or self.policy.name
+
 
 class RigRefusedError(Exception):
     """The robot or policy asked for cannot be made. Says what is wrong and what to do."""

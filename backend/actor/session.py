@@ -8,40 +8,21 @@ command is possible when, is data in `phases.py`.
 import logging
 import uuid
 
-from backend.actor.attempt import Attempt
+from backend.actor.attempt import Attempt, header_of
 from backend.actor.clock import Clock
 from backend.actor.deadman import Deadman
 from backend.actor.inbox import Inbox, refusal
 from backend.actor.motion import Mover
 from backend.actor.news import News, Outlet
+from backend.actor.orders import GRADES, RefusedError, check_params, checked_task
 from backend.actor.phases import ATTEMPT, CommandRefusedError, Happening, State
 from backend.actor.recorder import Recorder
 from backend.actor.rig import Rig, RigMaker, RigRefusedError
 from backend.control import RobotFaultError
 from backend.domain import Command, EndReason, Outcome, Phase
-from backend.episodes.format import CameraSize, EpisodeHeader
-from backend.wire import ActorHello, CameraInfo, CommandMessage, ErrorBody
+from backend.wire import CommandMessage, ErrorBody
 
 log = logging.getLogger(__name__)
-
-MAX_TASK_LENGTH = 500
-PARAMS: dict[Command, tuple[str, ...]] = {
-    Command.OPEN: ("robot", "policy", "session_id"),
-    Command.START: ("task",),
-}
-GRADES = {
-    Command.SUCCESS: (EndReason.SUCCESS, Outcome.SUCCESS),
-    Command.FAILURE: (EndReason.FAILURE, Outcome.FAILURE),
-    Command.ABORT: (EndReason.ABORT, Outcome.NONE),
-}
-
-
-class RefusedError(Exception):
-    """A command that its phase allows and something else forbids."""
-
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
-        self.body = ErrorBody(code=code, message=message, hint=hint)
-        super().__init__(message)
 
 
 class LiveSession:
@@ -76,7 +57,6 @@ class LiveSession:
         self._pid = pid
         self._inbox = inbox
         self._deadman = deadman
-        self._outlet = outlet
         self._clock = clock
         self._session_id: str | None = None
         self._attempts = 0
@@ -123,7 +103,7 @@ class LiveSession:
     def _do(self, message: CommandMessage) -> None:
         command = message.command
         state = self.state.on(command)
-        _check_params(message)
+        check_params(message)
         if command is Command.OPEN:
             self._open(message)
         elif command is Command.CLOSE:
@@ -241,9 +221,7 @@ class LiveSession:
     @property
     def policy_name(self) -> str:
         """Which policy acts; empty while closed."""
-        if self.rig is None:
-            return ""
-        return self.rig.policy.checkpoint_id or self.rig.policy.name
+        return "" if self.rig is None else self.rig.policy_name
 
     # -- the parts ---------------------------------------------------------------------------
 
@@ -279,29 +257,17 @@ class LiveSession:
     def _begin_attempt(self, message: CommandMessage) -> None:
         assert self.rig is not None
         assert self._session_id is not None
-        arm = self.rig.arm
         task = message.params.get("task")
         if task is not None:
-            self._task = _checked_task(task)
+            self._task = checked_task(task)
             self._greet()
         self._attempts += 1
         self.attempt = Attempt(
-            header=EpisodeHeader(
-                id=str(uuid.uuid4()),
+            header=header_of(
+                self.rig,
                 session_id=self._session_id,
                 number=self._attempts,
-                robot=self._facts.robot,
-                robot_type=arm.robot_type,
                 task=self._task,
-                fps=arm.fps,
-                state_names=arm.state_names,
-                action_names=arm.action_names,
-                cameras={
-                    name: CameraSize(width=width, height=height)
-                    for name, (width, height) in arm.cameras.items()
-                },
-                policy=self.policy_name,
-                checkpoint_id=self.rig.policy.checkpoint_id,
                 started_s=self._clock.wall_s(),
                 operator=message.author,
             ),
@@ -333,44 +299,11 @@ class LiveSession:
         self._session_id = None
 
     def _greet(self) -> None:
-        arm = None if self.rig is None else self.rig.arm
-        self._outlet.hello(
-            ActorHello(
-                pid=self._pid,
-                robot=self._facts.robot,
-                fps=self._facts.fps if arm is None else arm.fps,
-                cameras=[]
-                if arm is None
-                else [
-                    CameraInfo(name=name, width=width, height=height)
-                    for name, (width, height) in arm.cameras.items()
-                ],
-                joints=[] if arm is None else list(arm.action_names),
-                policies=list(self._facts.policies),
-                phase=self.state.phase,
-                task=self._task,
-                session_id=self._session_id,
-                policy=self.policy_name,
-            )
+        self.news.hello(
+            self.rig,
+            facts=self._facts,
+            pid=self._pid,
+            phase=self.state.phase,
+            task=self._task,
+            session_id=self._session_id,
         )
-
-
-def _check_params(message: CommandMessage) -> None:
-    known = PARAMS.get(message.command, ())
-    unknown = [name for name in message.params if name not in known]
-    if unknown:
-        raise RefusedError(
-            "bad_params",
-            f"{message.command} does not know {', '.join(unknown)}",
-            f"it takes {', '.join(known)}" if known else "it takes no params",
-        )
-
-
-def _checked_task(task: object) -> str:
-    if not isinstance(task, str) or not task.strip() or len(task) > MAX_TASK_LENGTH:
-        raise RefusedError(
-            "bad_params",
-            f"a task is a text of 1 to {MAX_TASK_LENGTH} characters, got {task!r:.80}",
-            "say in a few words what the robot should do",
-        )
-    return task.strip()

@@ -208,11 +208,10 @@ def test_an_open_link_without_pings_counts_as_lost_once_pings_had_come(stage):
 def test_a_reset_waits_where_it_is_while_no_stop_could_reach_the_robot(stage):
     stage.start()
     stage.turn(5)
-    stage.deadman.link_down(now_s=stage.clock.now_s())
     stage.command(Command.SUCCESS)
-    silence(stage, 1.5)
+    stage.deadman.link_down(now_s=stage.clock.now_s() - 1)
     stage.settle()
-    stage.turn(2)
+    stage.turn()
     where = stage.arm.state.copy()
     stage.turn(20)
 
