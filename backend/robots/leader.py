@@ -181,7 +181,7 @@ class LeaderInput:
             raise LeaderLostError(self._lost) from error
         left = 1 - self._led_s / self._align_s if self._led_s < self._align_s else 0.0
         self._led_s += dt_s
-        target = present + self._offset * np.float32(left)
+        target: np.ndarray = present + self._offset * np.float32(left)
         if GRIPPER in self._names:
             self.gripper_closed = bool(target[self._names.index(GRIPPER)] < GRIPPER_CLOSED)
         return target
