@@ -46,7 +46,7 @@ class LeRobotArm:
     ) -> None:
         self.config = config
         self.name = config.name
-        self.robot_type = robot.name
+        self.robot_type = str(config.robot["type"])
         self.fps = config.fps
         features = robot.observation_features
         self.state_names = tuple(name for name, kind in features.items() if kind is float)
@@ -209,7 +209,8 @@ class LeRobotArm:
             )
 
     def _fault(self, verb: str, error: Exception) -> RobotFaultError:
-        return RobotFaultError(f"{self.name}: could not {verb}: {error}. {_remedy(error)}")
+        what = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        return RobotFaultError(f"{self.name}: could not {verb}: {what}. {_remedy(error)}")
 
     def _index_of_state(self, action_name: str) -> int | None:
         if action_name in self.state_names:

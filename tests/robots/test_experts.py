@@ -1,4 +1,4 @@
-"""The scripted experts do what they are there for; how often is measured over 40 scenes elsewhere."""
+"""The scripted experts do what they are there for, in every scene of a few."""
 
 from dataclasses import replace
 
