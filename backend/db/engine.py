@@ -53,6 +53,11 @@ class Database:
         self._writer = engine.execution_options(**{WRITES: True})
         self._write_lock = threading.Lock()
 
+    @property
+    def url(self) -> str:
+        """Where it is; holds the password, if any."""
+        return self.engine.url.render_as_string(hide_password=False)
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are committed at the end, or undone when the block raises."""

@@ -11,6 +11,7 @@ it works, so `with` and `finally` clean up.
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from backend.db.engine import sqlite_url
 from backend.domain import JobState
 from backend.episodes.files import write_json
 
@@ -28,6 +30,8 @@ INBOX_FILE = "metrics.jsonl"
 LOG_FILE = "log.txt"
 RESULT_FILE = "result.json"
 JOBS_DIR = "jobs"
+# Set by the runner; without it, the database is the one in the data directory.
+DATABASE_VARIABLE = "HANDRAIL_DATABASE_URL"
 
 
 class JobFailedError(Exception):
@@ -49,6 +53,7 @@ class JobChild:
         """
         self.data_dir = data_dir
         self.job_id = job_id
+        self.database_url = os.environ.get(DATABASE_VARIABLE) or sqlite_url(data_dir)
         self.folder = data_dir / JOBS_DIR / job_id
         self._clock = clock
         try:

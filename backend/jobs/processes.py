@@ -6,7 +6,8 @@ A process is named for good by its id and when it started, since ids are used ag
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -36,19 +37,27 @@ def is_same(pid: int | None, expected_started_s: float | None) -> bool:
         return False
 
 
-def find_by_argument(argument: str) -> int | None:
-    """Id of the oldest running process that has `argument` on its command line."""
+def find_by_flag(flag: str, value: str) -> int | None:
+    """Id of the oldest running process that has `flag value` on its command line."""
     found = [
         process
         for process in psutil.process_iter(["cmdline", "create_time"])
-        if argument in (process.info["cmdline"] or [])
+        if (flag, value) in pairwise(process.info["cmdline"] or [])
     ]
     oldest = min(found, key=lambda process: process.info["create_time"], default=None)
     return oldest.pid if oldest else None
 
 
-def start_child(command: Sequence[str], *, cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+def start_child(
+    command: Sequence[str], *, cwd: Path, log: Path, env: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     """Start a process that outlives this one and prints into `log`.
+
+    Args:
+        command: Program and arguments.
+        cwd: Where it runs.
+        log: Appended to.
+        env: Added to this process's environment.
 
     Raises:
         OSError: It could not be started.
@@ -57,7 +66,7 @@ def start_child(command: Sequence[str], *, cwd: Path, log: Path) -> subprocess.P
         return subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -27,11 +27,18 @@ from backend.db.models import JobRow
 from backend.db.queries import newest_label_revision
 from backend.domain import JobKind, JobState
 from backend.episodes.files import write_json
-from backend.jobs.child import CONFIG_FILE, INBOX_FILE, JOBS_DIR, LOG_FILE, RESULT_FILE
+from backend.jobs.child import (
+    CONFIG_FILE,
+    DATABASE_VARIABLE,
+    INBOX_FILE,
+    JOBS_DIR,
+    LOG_FILE,
+    RESULT_FILE,
+)
 from backend.jobs.inbox import read_inbox
 from backend.jobs.kinds import JOB_TYPES, JobParamsError, JobType, job_type
 from backend.jobs.processes import (
-    find_by_argument,
+    find_by_flag,
     is_same,
     signal_group,
     start_child,
@@ -219,13 +226,18 @@ class JobRunner:
         row.state = JobState.RUNNING.value
         row.message = "starting"
         row.started_s = self._clock()
-        orphan = find_by_argument(row.id)
+        orphan = find_by_flag("--job-id", row.id)
         if orphan is not None:
             row.pid, row.pid_started_s = orphan, started_s(orphan)
             return
         self._clean_up(row)
         try:
-            child = start_child(row.command, cwd=CODE_DIR, log=self.log_path(row.id))
+            child = start_child(
+                row.command,
+                cwd=CODE_DIR,
+                log=self.log_path(row.id),
+                env={DATABASE_VARIABLE: self._database.url},
+            )
         except OSError as error:
             self._end(row, JobState.FAILED, f"could not be started: {error}")
             return
