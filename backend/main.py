@@ -34,10 +34,12 @@ from backend.api.records import SessionRecords
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
+from backend.api.routes_jobs import jobs_router
 from backend.api.routes_labels import labels_router
 from backend.api.routes_session import session_router
 from backend.api.routes_system import system_router
 from backend.db.engine import Database, migrate, open_database
+from backend.jobs.runner import JobRunner
 from backend.robots.config import RobotConfigError, load_robot_config
 from backend.settings import Settings, SettingsError
 
@@ -56,6 +58,9 @@ class Backend:
     live: Live
     database: Database
     gatekeeper: Gatekeeper
+    jobs: JobRunner
+    records: SessionRecords
+    # None when this server starts none.
     actor: ActorProcess | None
 
     @property
@@ -67,6 +72,8 @@ class Backend:
         """Let go of everything, also when the application was never served."""
         if self.actor is not None:
             self.actor.stop()
+        self.jobs.close()
+        self.records.close()
         self.database.close()
 
 
@@ -106,6 +113,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
         profile=settings.profile,
         actor_process=actor.status if actor else lambda: _no_actor(settings),
     )
+    jobs = JobRunner(database, data_dir, clock=clock.wall_s)
     records = SessionRecords(live, database, data_dir=data_dir)
     commands = CommandPath(live, CommandRows(database, wall_s=clock.wall_s))
 
@@ -116,6 +124,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             asyncio.create_task(live.tell_changes()),
             asyncio.create_task(_refresh(records)),
         ]
+        jobs.start()
         if actor is not None:
             _watch(actor, live, records)
         try:
@@ -132,6 +141,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             records.look_again()
             await records.finish()
             records.close()
+            await asyncio.to_thread(jobs.close)
 
     app = make_app(
         [
@@ -142,6 +152,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             actor_router(live, commands, records, token=token),
             session_router(live, commands),
             episodes_router(database, data_dir, records),
+            jobs_router(jobs, database, data_dir),
             labels_router(database, clock, records),
             system_router(live, data_dir, version=VERSION),
         ],
@@ -155,6 +166,8 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
         live=live,
         database=database,
         gatekeeper=gatekeeper,
+        jobs=jobs,
+        records=records,
         actor=actor,
     )
 

@@ -18,8 +18,8 @@ from backend.api.live import Ledger, Live
 from backend.db.engine import Database
 from backend.db.models import SessionRow
 from backend.db.queries import count_session, last_final_episode, list_sessions
+from backend.episodes.format import EPISODES_DIR
 from backend.intake import (
-    EPISODES_DIR,
     Reconciliation,
     ingest_finished,
     ingest_started,

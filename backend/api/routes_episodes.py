@@ -26,6 +26,7 @@ from backend.db.pages import MAX_LIMIT, InvalidPageError
 from backend.db.queries import FINAL_STATES, EpisodeFilter, EpisodeOrder, list_episodes
 from backend.domain import EpisodeState, Outcome, Role
 from backend.episodes.columns import steps_from_table
+from backend.episodes.format import EPISODES_DIR
 from backend.episodes.recovery import DISCARDED_DIR, RecoveryError
 from backend.episodes.store import (
     EpisodeFormatError,
@@ -33,7 +34,7 @@ from backend.episodes.store import (
     read_table,
     video_path,
 )
-from backend.intake import EPISODES_DIR, discard_take, recover_take, unfinished_takes
+from backend.intake import discard_take, recover_take, unfinished_takes
 from backend.review import EpisodeNotFoundError
 
 ARROW = "application/vnd.apache.arrow.stream"
