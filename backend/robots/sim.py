@@ -42,7 +42,7 @@ from backend.robots.config import RobotConfig, RobotConfigError, SceneConfig, su
 from backend.robots.light_meshes import thin_out, upload_meshes
 
 # Shadows cost more than everything else together when there is no GPU.
-QUALITY = RenderingQuality(msaa_samples=4, shadows=False)
+QUALITY = RenderingQuality(msaa_samples=0, shadows=False)
 # The simulator's gripper joint over its 0 to 100.
 GRIPPER_DEG = (-10.0, 100.0)
 SETTLE_S = 0.3
