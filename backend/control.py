@@ -76,6 +76,18 @@ class Arm(Protocol):
         """Disconnect; harmless when repeated."""
 
 
+@runtime_checkable
+class LiveCameras(Protocol):
+    """An arm whose cameras run on their own, so that eyes need not wait for the next step."""
+
+    def newest_frames(self) -> dict[str, tuple[np.ndarray, float]]:
+        """(uint8 [height, width, 3] RGB, capture Unix time in seconds) by camera name.
+
+        Any thread may call, at any time, hundreds of times a second: it waits for nothing and
+        raises nothing. A camera that has no picture now is left out.
+        """
+
+
 class HumanInput(Protocol):
     """A teleoperator that turns held keys and axes into joint targets."""
 
