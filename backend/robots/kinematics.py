@@ -35,6 +35,8 @@ DAMPING_M = 0.01
 EXACT_M = 1e-5
 EXACT_RAD = 1e-4
 MAX_ITERATIONS = 60
+# So many iterations without getting a hundredth nearer, and this is as near as it gets.
+PATIENCE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +106,18 @@ class So101Kinematics:
         low, high = np.radians(low), np.radians(high)
         joints = np.clip(np.radians(start), low, high)
         joints[ROLL] = np.clip(np.radians(target.roll_deg), low[ROLL], high[ROLL])
-        best, best_error = joints.copy(), np.inf
+        best, best_error, idle = joints.copy(), np.inf, 0
         for _ in range(MAX_ITERATIONS):
             self._place(np.degrees(joints))
             away = target.position_m - self._data.site_xpos[self._site]
             tilt = np.radians(target.pitch_deg) + float(joints[PITCHING].sum())
             # A tenth of a radian of tilt counts as a millimetre: position comes first.
             error = float(np.linalg.norm(away)) + 0.01 * abs(tilt)
+            idle = 0 if error < 0.99 * best_error else idle + 1
             if error < best_error:
                 best, best_error = joints.copy(), error
+            if idle > PATIENCE:
+                break
             if np.linalg.norm(away) < EXACT_M and abs(tilt) < EXACT_RAD:
                 break
             step = self._step(joints, away, tilt, low, high)
