@@ -280,7 +280,12 @@ class Learner:
         inputs = self.inputs.for_critic(part.successors)
         images, masks = self.models.policy.camera_images(inputs)
         features = _features(self.models, inputs, self.models.policy.image_features(images), masks)
-        future = self.target.values(self.target(features))
+        # The average is kept in float32; it is read in the precision that the live critic computes.
+        dtype = self.models.critic.layers[0].self_attn.q_proj.weight.dtype
+        with torch.autocast(
+            features.embeddings.device.type, dtype=dtype, enabled=dtype != torch.float32
+        ):
+            future = self.target.values(self.target(features).float())
         rewards = torch.as_tensor(part.rewards, dtype=future.dtype, device=future.device)
         discounts = torch.as_tensor(part.discounts, dtype=future.dtype, device=future.device)
         return (rewards + discounts * future).clamp(*self.config.reward.value_range)

@@ -48,6 +48,7 @@ def split_held_out(
 
 def start_run(config: LearnerConfig, episodes: Sequence[EpisodeArrays], *, device: str) -> Learner:
     """Return the learner of a new run on these episodes."""
+    _allow_tf32()
     models = start_models(
         config, embodiment_of(episodes), data_stats=dataset_stats(episodes), device=device
     )
@@ -64,6 +65,7 @@ def resume_run(checkpoint: Path, episodes: Sequence[EpisodeArrays], *, device: s
     Raises:
         FileNotFoundError: The checkpoint has no training state.
     """
+    _allow_tf32()
     tensors, state = load_training_state(checkpoint)
     config = config_from_dict(state["learner"])
     if config.lora is not None:
@@ -163,6 +165,11 @@ def run_training(
     if learner.step not in checkpoint_steps(run):
         save_run(learner, run)
     return step_folder(run, learner.step)
+
+
+def _allow_tf32() -> None:
+    """Let float32 parts (vision tower, head) use a GPU's TF32, as LeRobot's trainer does."""
+    torch.backends.cuda.matmul.allow_tf32 = True
 
 
 def _restore(
