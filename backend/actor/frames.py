@@ -1,45 +1,62 @@
 """Encodes the newest picture of every camera, in a thread of its own.
 
-The loop leaves an observation in a slot and goes on; an older one that waits there is overwritten.
-Pictures are encoded whether anybody watches or not, so that the machine that drives the robot
-carries the same load either way. Nothing may rely on this for recording.
+Cameras that run on their own are looked at every few milliseconds: a picture that waited for the
+next control step would reach the eye up to a whole period late, and the same part of a period
+late each time. Otherwise the loop leaves its observation in a slot and goes on; an older one that
+waits there is overwritten. Pictures are encoded whether anybody watches or not, so that the machine
+that drives the robot carries the same load either way. Nothing may rely on this for recording.
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from backend.control import Observation
+from backend.control import LiveCameras, Observation
 from backend.wire import MAX_FRAME_BYTES, pack_frame
 
 log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 80
+# How often cameras that run on their own are looked at.
+LOOK_INTERVAL_S = 0.004
 
 
 class FrameEncoder:
-    """One slot in, packed JPEG frames out."""
+    """Pictures in, packed JPEG frames out."""
 
     def __init__(self, *, offer: Callable[[int, int, bytes], None]) -> None:
         """`offer(generation, camera, packed)` takes a frame; called from the encoder's thread."""
         self._offer = offer
         self._changed = threading.Condition()
         self._cameras: tuple[str, ...] = ()
+        self._live: LiveCameras | None = None
         self._generation = 0
         self._newest: Observation | None = None
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
 
-    def use(self, cameras: tuple[str, ...]) -> int:
-        """From now on these are the cameras, by number; return the generation of their frames."""
+    def use(self, cameras: tuple[str, ...], live: LiveCameras | None) -> int:
+        """From now on these are the cameras, by number.
+
+        Args:
+            cameras: Their names.
+            live: Where their pictures can be looked at; None when they come by `put` only.
+
+        Returns:
+            The generation that their frames will carry.
+        """
         with self._changed:
             self._cameras = cameras
+            self._live = live
             self._generation += 1
             self._newest = None
+            self._changed.notify()
             return self._generation
 
     def put(self, observation: Observation) -> None:
@@ -57,38 +74,57 @@ class FrameEncoder:
 
     def _run(self) -> None:
         generation = 0
-        sequences: list[int] = []
-        taken_s: list[float | None] = []
+        sent: list[_Sent] = []
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._newest is not None or self._is_closed)
+                if self._newest is None and not self._is_closed:
+                    self._changed.wait(None if self._live is None else LOOK_INTERVAL_S)
                 if self._is_closed:
                     return
                 newest, self._newest = self._newest, None
-                cameras = self._cameras
+                cameras, live = self._cameras, self._live
                 if generation != self._generation:
                     generation = self._generation
-                    sequences = [0] * len(cameras)
-                    taken_s = [None] * len(cameras)
-            assert newest is not None
+                    sent = [_Sent() for _ in cameras]
+            # A camera that does not run on its own is in the observation only.
+            pictures = {} if newest is None else _pictures_of(newest)
+            if live is not None:
+                pictures |= live.newest_frames()
             for index, camera in enumerate(cameras):
-                captured_s = newest.frame_wall_s.get(camera)
-                # A camera slower than the loop shows the same picture twice: it went out already.
-                if captured_s is None or captured_s == taken_s[index]:
-                    continue
-                taken_s[index] = captured_s
-                jpeg = encode_jpeg(newest.frames[camera])
-                if len(jpeg) >= MAX_FRAME_BYTES:
-                    log.debug("camera %s: a picture of %d bytes was not sent", camera, len(jpeg))
-                    continue
-                packed = pack_frame(
-                    camera=index,
-                    sequence=sequences[index],
-                    captured_ms=captured_s * 1000,
-                    jpeg=jpeg,
-                )
-                sequences[index] += 1
-                self._offer(generation, index, packed)
+                if camera in pictures:
+                    self._encode(generation, index, *pictures[camera], sent[index])
+
+    def _encode(
+        self, generation: int, index: int, frame: np.ndarray, captured_s: float, sent: "_Sent"
+    ) -> None:
+        # The same picture is met more than once, and an observation may be older than a look.
+        if captured_s <= sent.captured_s:
+            return
+        sent.captured_s = captured_s
+        jpeg = encode_jpeg(frame)
+        if len(jpeg) >= MAX_FRAME_BYTES:
+            log.debug("camera %d: a picture of %d bytes was not sent", index, len(jpeg))
+            return
+        packed = pack_frame(
+            camera=index, sequence=sent.frames, captured_ms=captured_s * 1000, jpeg=jpeg
+        )
+        sent.frames += 1
+        self._offer(generation, index, packed)
+
+
+@dataclass
+class _Sent:
+    """How far one camera has come."""
+
+    frames: int = 0
+    captured_s: float = -math.inf
+
+
+def _pictures_of(observation: Observation) -> dict[str, tuple[np.ndarray, float]]:
+    return {
+        camera: (frame, observation.frame_wall_s[camera])
+        for camera, frame in observation.frames.items()
+    }
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:

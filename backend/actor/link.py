@@ -21,7 +21,7 @@ from backend.actor.frames import FrameEncoder
 from backend.actor.inbox import Inbox
 from backend.actor.news import Lasting
 from backend.actor.outbox import Outbox
-from backend.control import Observation
+from backend.control import LiveCameras, Observation
 from backend.wire import (
     MAX_TEXT_BYTES,
     ActorHello,
@@ -107,8 +107,8 @@ class Link:
     def send(self, message: Lasting) -> None:
         self._call(self._outbox.put, message)
 
-    def hello(self, hello: ActorHello) -> None:
-        generation = self._encoder.use(tuple(camera.name for camera in hello.cameras))
+    def hello(self, hello: ActorHello, live: LiveCameras | None) -> None:
+        generation = self._encoder.use(tuple(camera.name for camera in hello.cameras), live)
         self._call(lambda: self._outbox.hello(hello, generation=generation))
 
     def publish(self, tick: Tick, observation: Observation | None) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from backend.actor.clock import Clock
 from backend.actor.recorder import GIB
 from backend.actor.rig import Rig, RobotFacts
-from backend.control import Observation
+from backend.control import LiveCameras, Observation
 from backend.domain import Phase
 from backend.episodes.format import EpisodeEnd, EpisodeHeader
 from backend.wire import (
@@ -30,8 +30,8 @@ class Outlet(Protocol):
     def send(self, message: Lasting) -> None:
         """Bring this to the server, if need be after the next reconnect."""
 
-    def hello(self, hello: ActorHello) -> None:
-        """From now on this is how the actor introduces itself."""
+    def hello(self, hello: ActorHello, live: LiveCameras | None) -> None:
+        """From now on this is how the actor introduces itself, and where its cameras are."""
 
     def publish(self, tick: Tick, observation: Observation | None) -> None:
         """Newest wins: an older tick or picture that has not left yet never does."""
@@ -72,7 +72,8 @@ class News:
                 task=task,
                 session_id=session_id,
                 policy="" if rig is None else rig.policy_name,
-            )
+            ),
+            arm if isinstance(arm, LiveCameras) else None,
         )
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:

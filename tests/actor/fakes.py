@@ -15,7 +15,7 @@ from backend.actor.recorder import Recorder, RecorderLimits
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
 from backend.actor.safety import SafetyTimes
 from backend.actor.session import LiveSession
-from backend.control import Limits, Observation, RobotFaultError
+from backend.control import Limits, LiveCameras, Observation, RobotFaultError
 from backend.domain import Command, Phase
 from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
 from backend.wire import (
@@ -232,7 +232,7 @@ class FakeOutlet:
     def send(self, message: Lasting) -> None:
         self.sent.append(message)
 
-    def hello(self, hello: ActorHello) -> None:
+    def hello(self, hello: ActorHello, live: LiveCameras | None) -> None:
         self.hellos.append(hello)
 
     def publish(self, tick: Tick, observation: Observation | None) -> None:

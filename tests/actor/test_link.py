@@ -69,7 +69,7 @@ class Line:
         self.link = Link(url=server.url, token=token, clock=clock)
         self.inbox = Inbox(send=self.link.send)
         self.deadman = Deadman(times=SafetyTimes(), now_s=clock.now_s())
-        self.link.hello(hello("front"))
+        self.link.hello(hello("front"), None)
         self.link.start(inbox=self.inbox, deadman=self.deadman)
 
 
@@ -140,7 +140,7 @@ def test_a_picture_that_did_not_change_is_not_sent_twice():
             done.set()
 
     encoder = FrameEncoder(offer=offer)
-    encoder.use(("slow", "fast"))
+    encoder.use(("slow", "fast"), None)
     for fast_s in (1.0, 2.0):
         encoder.put(
             Observation(
@@ -157,6 +157,38 @@ def test_a_picture_that_did_not_change_is_not_sent_twice():
     encoder.close()
 
     assert [camera for _, camera, _ in offered] == [0, 1, 1]
+
+
+def test_cameras_that_run_on_their_own_are_shown_without_waiting_for_a_step():
+    class Live:
+        def __init__(self):
+            self.captured_s = 1.0
+
+        def newest_frames(self):
+            return {"front": (np.zeros((6, 8, 3), np.uint8), self.captured_s)}
+
+    live = Live()
+    arrived = threading.Condition()
+    captured_ms = []
+
+    def offer(generation, camera, packed):
+        with arrived:
+            captured_ms.append(unpack_frame(packed)[2])
+            arrived.notify()
+
+    encoder = FrameEncoder(offer=offer)
+    encoder.use(("front",), live)
+    for number in range(1, 4):
+        with arrived:
+            assert arrived.wait_for(lambda number=number: len(captured_ms) == number, 5)
+        live.captured_s += 1
+    # The loop's own observation of a picture that was shown already.
+    encoder.put(observation(2.0, "front"))
+    with arrived:
+        assert arrived.wait_for(lambda: len(captured_ms) == 4, 5)
+    encoder.close()
+
+    assert captured_ms == [1000, 2000, 3000, 4000]
 
 
 def test_commands_inputs_and_the_lease_reach_the_loop(line, server):
