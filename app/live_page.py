@@ -8,15 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.header import header_html
+from app.header import STATIC_URL, header_html
 
 STATIC = Path(__file__).parent / "static"
-STATIC_URL = "/handrail-static"
 
 
 def build_live_page() -> None:
     """Add the Live page to the Blocks that are being built."""
-    gr.Navbar(visible=False, main_page_name="Live")
     template = (STATIC / "live" / "page.html").read_text("utf-8")
     # Not a subclass: for those Gradio writes a stub file beside the source at every import.
     gr.HTML(

@@ -5,12 +5,14 @@ import logging
 import socket
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 
 import uvicorn
-from fastapi import FastAPI
 
+from app.data_page import build_data_page
 from app.pages import build_pages, mount_pages
-from backend.main import Backend, build_backend
+from app.setup_page import build_setup_page
+from backend.main import build_backend
 from backend.settings import Settings
 
 # Open sockets of pages end at once when the server stops; a request in flight gets this long.
@@ -28,16 +30,16 @@ class Handrail:
 
         Raises:
             OSError: The address is taken or not of this machine; the message says which.
+            SettingsError, DatabaseRefusedError: See `build_backend`.
         """
         with ExitStack() as opened:
             self._listener = opened.enter_context(_listen(settings.host, settings.port))
             self.settings = replace(settings, port=self._listener.getsockname()[1])
-            backend = opened.enter_context(closing(build_backend(self.settings)))
-            app = asyncio.run(_with_pages(backend))
+            self._backend = opened.enter_context(closing(build_backend(self.settings)))
             self._opened = opened.pop_all()
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app,
+                self._backend.app,
                 log_level="warning",
                 # Pictures are compressed already: deflate would cost half as much again.
                 ws_per_message_deflate=False,
@@ -56,9 +58,18 @@ class Handrail:
     def serve(self) -> None:
         """Serve until a signal or `stop()`, then close everything."""
         try:
-            asyncio.run(self._server.serve(sockets=[self._listener]))
+            asyncio.run(self._serve())
         finally:
             self.close()
+
+    async def _serve(self) -> None:
+        # Gradio makes event loops of its own, and forgets them, where none is running.
+        pages = build_pages(
+            partial(build_data_page, backend=self._backend),
+            partial(build_setup_page, backend=self._backend),
+        )
+        mount_pages(self._backend.app, pages, user_of=self._backend.user_of)
+        await self._server.serve(sockets=[self._listener])
 
     def stop(self) -> None:
         """Ask `serve` to come to its end."""
@@ -67,11 +78,6 @@ class Handrail:
     def close(self) -> None:
         """Close backend and port; may be repeated."""
         self._opened.close()
-
-
-async def _with_pages(backend: Backend) -> FastAPI:
-    """Mount the pages while an event loop runs: without one Gradio makes some and forgets them."""
-    return mount_pages(backend.app, build_pages(), user_of=backend.user_of)
 
 
 def _listen(host: str, port: int) -> socket.socket:

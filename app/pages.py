@@ -5,6 +5,7 @@ Gradio's analytics are off. Routes of the API must be registered before.
 """
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from app.live_page import STATIC, STATIC_URL, build_live_page
+from app.header import STATIC_URL
+from app.live_page import STATIC, build_live_page
 
 STYLES = ("handrail.css", "live/live.css", "vendor/uplot/uPlot.min.css")
 
@@ -45,17 +47,23 @@ def mount_pages(
     """Serve `pages` at `/` of `app` to whom `user_of` gives a name."""
     app.mount(STATIC_URL, _FreshStatic(directory=STATIC), name="handrail-static")
     links = "".join(f'<link rel="stylesheet" href="{STATIC_URL}/{path}">' for path in STYLES)
-    return gr.mount_gradio_app(
-        app,
-        pages,
-        path="/",
-        auth_dependency=user_of,
-        ssr_mode=False,
-        footer_links=[],
-        run_history=False,
-        theme=gr.themes.Default(
-            font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-        ),
-        head=links,
-        show_error=True,
-    )
+    with warnings.catch_warnings():
+        # Said of every mount with more than one page.
+        warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
+        return gr.mount_gradio_app(
+            app,
+            pages,
+            path="/",
+            auth_dependency=user_of,
+            ssr_mode=False,
+            footer_links=[],
+            run_history=False,
+            theme=gr.themes.Default(
+                primary_hue="blue",
+                neutral_hue="slate",
+                font=["system-ui", "sans-serif"],
+                font_mono=["ui-monospace", "monospace"],
+            ),
+            head=links,
+            show_error=True,
+        )

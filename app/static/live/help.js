@@ -27,6 +27,28 @@ function section(title, rows) {
   return part;
 }
 
+// All keys of an indexed profile, as sections to append.
+export function keySections(keys) {
+  const commands = keys.profile.commands.map(({ place, also, does }) => {
+    const names = new Set([place, ...also].map(keyName));
+    return row([...names], WORDS[does]);
+  });
+  if (keys.name === "lerobot") commands.push(row(["Ctrl", "Esc"], WORDS.stop));
+  return [
+    section("Attempt", commands),
+    section("Move the robot", keys.profile.jog.map(({ place, does }) => row([keyName(place)], does))),
+    section("Page", [
+      row(["Z"], "enlarge a camera, the next, all"),
+      row(["Ctrl", "Z"], "undo the last grade"),
+      row(["?"], "these keys"),
+    ]),
+    section("Gamepad", [
+      ...PAD_BUTTONS.map(({ name, does }) => row([name], WORDS[does])),
+      ...PAD_AXES.map(({ name, does }) => row([name], does)),
+    ]),
+  ];
+}
+
 export class Help {
   #root;
   #choose;
@@ -71,22 +93,7 @@ export class Help {
     close.addEventListener("click", () => this.close());
     head.append(close);
     const columns = make("div", "help-columns");
-    const commands = keys.profile.commands.map(({ place, also, does }) =>
-      row([place, ...also].map(keyName).filter((name, at, all) => all.indexOf(name) === at), WORDS[does]));
-    if (keys.name === "lerobot") commands.push(row(["Ctrl", "Esc"], WORDS.stop));
-    columns.append(
-      section("Attempt", commands),
-      section("Move the robot", keys.profile.jog.map(({ place, does }) => row([keyName(place)], does))),
-      section("Page", [
-        row(["Z"], "enlarge a camera, the next, all"),
-        row(["Ctrl", "Z"], "undo the last grade"),
-        row(["?"], "these keys"),
-      ]),
-      section("Gamepad", [
-        ...PAD_BUTTONS.map(({ name, does }) => row([name], WORDS[does])),
-        ...PAD_AXES.map(({ name, does }) => row([name], does)),
-      ]),
-    );
+    columns.append(...keySections(keys));
     const note = make("p", "help-note",
       "Keys work while this page has the focus and nobody is typing; STOP works while typing too. " +
       "Let go of everything and the robot stands still. None of this replaces the robot's emergency stop.");

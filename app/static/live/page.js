@@ -15,14 +15,13 @@ import { Notices } from "./notices.js";
 import { Overlays } from "./overlays.js";
 import { partsOf } from "./paint.js";
 import { Panels } from "./panels.js";
-import { indexed } from "./profiles.js";
+import { chosenProfile, chooseProfile, indexed } from "./profiles.js";
 import { ServerClock } from "./server_clock.js";
 import { SessionPanel } from "./session_panel.js";
 import { Strip } from "./strip.js";
 import { View } from "./view.js";
 
 const NUMBERS_EVERY_MS = 250;
-const PROFILE_KEY = "handrail.profile";
 const RERECORD_WITHIN_MS = 60000;
 
 class LivePage {
@@ -30,7 +29,7 @@ class LivePage {
   #clock = new ServerClock();
   #view = new View();
   #restart_until = 0;
-  #profile = localStorage.getItem(PROFILE_KEY);
+  #profile = chosenProfile();
 
   constructor(element) {
     const parts = partsOf(element);
@@ -245,7 +244,7 @@ class LivePage {
 
   #chooseProfile(name) {
     this.#profile = name;
-    localStorage.setItem(PROFILE_KEY, name);
+    chooseProfile(name);
     this.#useKeys();
     this.help.show(this.#view.keys);
     this.#changed();

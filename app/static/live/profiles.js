@@ -97,3 +97,15 @@ export function indexed(name) {
   if (name === "lerobot") keyOf.set("stop", "Ctrl Esc");
   return { name, title: profile.title, profile, commandAt, jogAt, keyOf, jogKeyOf };
 }
+
+const CHOICE = "handrail.profile";
+
+// The profile this browser chose, null to follow the server's.
+export function chosenProfile() {
+  const name = localStorage.getItem(CHOICE);
+  return name in PROFILES ? name : null;
+}
+
+export function chooseProfile(name) {
+  localStorage.setItem(CHOICE, name);
+}

@@ -1,0 +1,130 @@
+"""The Setup page: robots that can be opened, keys, safety, and what this installation is made of.
+
+It only shows; robots are changed by editing their configs, everything else by the flags of `./run`.
+"""
+
+import platform
+import shutil
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+
+import gradio as gr
+
+from app.header import STATIC_URL, header_component
+from app.wording import size
+from backend.main import VERSION, Backend
+from backend.robots.config import (
+    RobotConfigError,
+    list_robot_configs,
+    load_robot_config,
+    policies_of,
+)
+
+PACKAGES = ("lerobot", "torch", "mujoco", "so101-nexus", "gradio", "fastapi")
+SAFETY = """
+<ul>
+<li><b>STOP</b> on the Live page, by its button or key, works for everyone who watches and stays
+until it is cleared. It is software: <b>it does not replace the robot's emergency stop</b>. Keep
+that within reach.</li>
+<li>One browser at a time holds the <b>lease</b> and drives. If it goes silent for a quarter of a
+second while a human drives, the robot holds its pose; after a second the attempt is held.</li>
+<li>Losing the focus, hiding the tab, unplugging the gamepad and closing the page release every
+key. The gripper stays as it is.</li>
+<li>Every action is cut to the joint limits and to the largest step of the robot's config before it
+is sent. An action that is no number is refused, and the robot holds.</li>
+<li>After a stop or a hold nothing moves again until a person says so.</li>
+</ul>
+"""
+
+
+def build_setup_page(pages: gr.Blocks, backend: Backend) -> None:
+    """Add the page `/setup` to `pages`."""
+    with pages.route("Setup", "setup", show_in_navbar=False):
+        header_component("Setup")
+        with gr.Column(elem_classes="hr-page"):
+            robots = gr.HTML(apply_default_css=False)
+            gr.HTML(
+                html_template=_section("Keys", '<div data-part="keys"></div>'),
+                js_on_load=f'import("{STATIC_URL}/setup.js")'
+                f'.then((setup) => setup.mount(element, "{backend.settings.profile}"));',
+                apply_default_css=False,
+            )
+            gr.HTML(_section("Safety", SAFETY), apply_default_css=False)
+            installation = gr.HTML(apply_default_css=False)
+        pages.load(
+            lambda: (robots_html(backend), installation_html(backend)),
+            outputs=[robots, installation],
+            show_progress="hidden",
+        )
+
+
+def robots_html(backend: Backend) -> str:
+    """Every robot config with what it is, or with what is wrong with it."""
+    folder = backend.settings.robots_dir
+    rows = "".join(_robot_row(name, backend) for name in list_robot_configs(folder))
+    head = "".join(
+        f"<th>{column}</th>" for column in ("name", "robot", "cameras", "rate", "task", "policies")
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    if not rows:
+        table = "<p>There is no robot config yet.</p>"
+    return _section(
+        "Robots",
+        table
+        + f"<p class='hr-quiet'>Each is a file in <code>{escape(str(folder))}</code>: copy one "
+        "and change it. The Live page opens them.</p>",
+    )
+
+
+def _robot_row(name: str, backend: Backend) -> str:
+    try:
+        config = load_robot_config(name, backend.settings.robots_dir)
+    except RobotConfigError as error:
+        return (
+            f"<tr><td><b>{escape(name)}</b></td>"
+            f"<td colspan=5 class='hr-wrong'>✗ {escape(str(error))}</td></tr>"
+        )
+    default = " <span class='hr-tag'>default</span>" if name == backend.settings.robot else ""
+    cells = (
+        f"<b>{escape(name)}</b>{default}",
+        escape(str(config.robot.get("type", ""))),
+        escape(", ".join(config.robot.get("cameras") or {}) or "none"),
+        f"{config.fps:g} Hz",
+        escape(config.task),
+        escape(", ".join(policies_of(config))),
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def installation_html(backend: Backend) -> str:
+    """Versions, folders and how much room there is."""
+    data_dir = backend.settings.data_dir.absolute()
+    disk = shutil.disk_usage(data_dir)
+    facts = {
+        "Handrail": VERSION,
+        "Python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "data folder": str(data_dir),
+        "disk": f"{size(disk.free)} free of {size(disk.total)}",
+        "address": backend.settings.url,
+    }
+    rows = "".join(
+        f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>"
+        for name, value in facts.items()
+    )
+    links = (
+        "<p class='hr-quiet'>The same things for programs: <a href='/docs'>API</a>. "
+        "Your name and token: <a href='/enter'>enter</a>.</p>"
+    )
+    return _section("Installation", f"<table class='hr-facts'>{rows}</table>{links}")
+
+
+def _section(title: str, body: str) -> str:
+    return f'<div class="hr hr-section"><h2>{title}</h2>{body}</div>'
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
