@@ -1,4 +1,4 @@
-"""Files that appear finished or not at all, and the lock that says a recorder is alive.
+"""Files that appear finished or not at all, and locks that say their holder is alive.
 
 A reader never meets half a file: content is written aside, brought to the disk and then renamed.
 What grows in place (steps and videos of a running episode) is not written through here.
@@ -34,15 +34,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     fsync_path(path.parent)
 
 
-def take_lock(folder: Path) -> int:
-    """Mark `folder` as being written by this process; return the descriptor that holds the mark.
+def take_lock(path: Path) -> int:
+    """Mark a file as this process's own; return the descriptor that holds the mark.
 
     The kernel lets go of it when the process ends, however it ends.
 
     Raises:
-        BlockingIOError: Another recorder holds it.
+        BlockingIOError: Another process, or another part of this one, holds it.
     """
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -54,7 +54,7 @@ def take_lock(folder: Path) -> int:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process writes in `folder`."""
+    """Whether a living recorder writes in `folder`."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

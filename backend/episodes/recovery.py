@@ -68,7 +68,7 @@ def recover(folder: Path) -> EpisodeEnd:
         RecoveryError: It is still being recorded, or holds no whole step.
     """
     try:
-        lock = take_lock(folder)
+        lock = take_lock(folder / LOCK_FILE)
     except FileNotFoundError as error:
         raise RecoveryError(f"there is no take at {folder}") from error
     except BlockingIOError as error:

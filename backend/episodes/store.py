@@ -86,7 +86,7 @@ class EpisodeWriter:
         # Dressed under another name, so that nobody sees the folder without header and lock.
         aside = episodes_dir / f".{header.id}.new"
         aside.mkdir(parents=True)
-        lock = take_lock(aside)
+        lock = take_lock(aside / LOCK_FILE)
         try:
             write_json(aside / HEADER_FILE, asdict(header))
             aside.rename(folder)

@@ -3,40 +3,40 @@
 The queue is the `jobs` table. A child is its own session, so a signal reaches all its processes
 and the end of the server does not end it. Which process belongs to a job is known by pid and start
 time, and by the job's id on its command line when the server died before it could note them.
-Everything happens in `poll`, which the server calls from a thread and tests call themselves.
+Everything happens in `poll`, which the server calls from a thread and tests call themselves. Of
+several runners on one data directory (a server's, and one of a command line) the first to poll
+leads until it closes; the others queue and cancel, and leave the rest to it.
 
 Nothing here knows what a job does: see `kinds.py`, and `child.py` for the child's side.
 """
 
 import json
 import logging
+import os
 import signal
 import subprocess
-import sys
 import threading
-import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from backend.db.engine import Database
 from backend.db.models import JobRow
 from backend.db.queries import newest_label_revision
 from backend.domain import JobKind, JobState
-from backend.episodes.files import write_json
+from backend.episodes.files import take_lock
 from backend.jobs.child import (
-    CONFIG_FILE,
     DATABASE_VARIABLE,
     INBOX_FILE,
     JOBS_DIR,
-    LOG_FILE,
     RESULT_FILE,
 )
 from backend.jobs.inbox import read_inbox
-from backend.jobs.kinds import JOB_TYPES, JobParamsError, JobType, job_type
+from backend.jobs.kinds import JOB_TYPES, JobType
+from backend.jobs.orders import CANCEL_FILE, JobNotFoundError, JobOrders, JobStateError, made
 from backend.jobs.processes import (
     find_by_flag,
     is_same,
@@ -45,24 +45,18 @@ from backend.jobs.processes import (
     started_s,
 )
 
+__all__ = ["JobNotFoundError", "JobRunner", "JobStateError"]
+
 logger = logging.getLogger(__name__)
 
 CODE_DIR = Path(__file__).parents[2]
-CANCEL_FILE = "cancel.json"
+LEAD_FILE = "runner.lock"
 # A job that has not obeyed SIGTERM by then is killed.
 GRACE_S = 10.0
 POLL_INTERVAL_S = 0.25
 
 
-class JobNotFoundError(LookupError):
-    """There is no job of that id."""
-
-
-class JobStateError(Exception):
-    """The job is not in a state in which that can be done. Says which and what is possible."""
-
-
-class JobRunner:
+class JobRunner(JobOrders):
     """Runs the queue. Thread-safe; `close()` may be repeated and leaves children running."""
 
     def __init__(
@@ -74,113 +68,29 @@ class JobRunner:
         types: Mapping[JobKind, JobType] = JOB_TYPES,
         grace_s: float = GRACE_S,
     ) -> None:
-        self._database = database
-        self._data_dir = data_dir.absolute()
-        self._clock = clock
-        self._types = types
+        super().__init__(database, data_dir, clock=clock, types=types)
         self._grace_s = grace_s
-        self._lock = threading.RLock()
         # Children of this process; those of an earlier server are known by their rows only.
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-
-    def submit(self, kind: JobKind, params: Mapping[str, Any], author: str) -> JobRow:
-        """Queue a job; return its row.
-
-        Raises:
-            JobParamsError: The orders make no sense, or this kind cannot be run.
-        """
-        wanted = job_type(kind, self._types)
-        try:
-            wanted.check(params, self._data_dir)
-        except ValueError as error:
-            raise JobParamsError(str(error)) from error
-        id = uuid.uuid4().hex
-        row = JobRow(
-            id=id,
-            kind=kind.value,
-            params=dict(params),
-            state=JobState.QUEUED.value,
-            progress=0.0,
-            message="waiting",
-            command=self._command(wanted, id),
-            author=author,
-            label_revision=0,
-            created_s=self._clock(),
-            started_s=None,
-            ended_s=None,
-            pid=None,
-            pid_started_s=None,
-            inbox_offset=0,
-            result={},
-        )
-        write_json(_made(self.folder(id)) / CONFIG_FILE, {"kind": kind, "params": dict(params)})
-        with self._database.write() as db:
-            db.add(row)
-        self._wake.set()
-        return row
-
-    def cancel(self, job_id: str) -> JobRow:
-        """Stop a job: at once if it waits, else by asking and, after a grace, by force.
-
-        Raises:
-            JobNotFoundError: No such job.
-            JobStateError: It is over already.
-        """
-        with self._lock, self._database.write() as db:
-            row = _job(db, job_id)
-            if JobState(row.state).is_over:
-                raise JobStateError(f"job {job_id} is {row.state} already")
-            if row.state == JobState.QUEUED:
-                self._end(row, JobState.CANCELLED, "cancelled before it began")
-            elif not (self.folder(job_id) / CANCEL_FILE).exists():
-                write_json(self.folder(job_id) / CANCEL_FILE, {"asked_s": self._clock()})
-                row.message = "stopping"
-                signal_group(row.pid, row.pid_started_s, signal.SIGTERM)
-        self._wake.set()
-        return row
-
-    def resume(self, job_id: str) -> JobRow:
-        """Queue a failed or cancelled job again, with the same orders.
-
-        Raises:
-            JobNotFoundError: No such job.
-            JobStateError: It is not over, or it is done.
-        """
-        with self._lock, self._database.write() as db:
-            row = _job(db, job_id)
-            if row.state not in (JobState.FAILED, JobState.CANCELLED):
-                raise JobStateError(
-                    f"job {job_id} is {row.state}; only failed and cancelled jobs can be resumed"
-                )
-            for name in (RESULT_FILE, CANCEL_FILE):
-                (self.folder(job_id) / name).unlink(missing_ok=True)
-            row.state = JobState.QUEUED.value
-            row.progress = 0.0
-            row.message = "waiting"
-            row.started_s = row.ended_s = row.pid = row.pid_started_s = None
-        self._wake.set()
-        return row
-
-    def folder(self, job_id: str) -> Path:
-        """Where the job's orders, log and result are."""
-        return self._data_dir / JOBS_DIR / job_id
-
-    def log_path(self, job_id: str) -> Path:
-        """Everything the job printed; exists once it has begun."""
-        return self.folder(job_id) / LOG_FILE
+        self._lead: int | None = None
 
     def poll(self) -> None:
-        """Read news of running jobs, end what has ended, start what may begin."""
+        """Read news of running jobs, end what has ended, start what may begin; or leave it all to
+        the runner that leads."""
         active = select(JobRow).where(
             JobRow.state.in_([s.value for s in JobState if not s.is_over])
         )
         with self._database.read() as db:
             if db.scalars(active.limit(1)).first() is None:
                 return
-        with self._lock, self._database.write() as db:
+        with self._lock:
+            if self._leads():
+                self._poll_leading(active)
+
+    def _poll_leading(self, active: Select[JobRow]) -> None:
+        with self._database.write() as db:
             rows = db.scalars(active.order_by(JobRow.created_s)).all()
             for row in [row for row in rows if row.state == JobState.RUNNING]:
                 self._follow(db, row)
@@ -203,6 +113,15 @@ class JobRunner:
             self._thread.join()
         # Reap what has ended, so that it stays nobody's zombie.
         self._children = {id: child for id, child in self._children.items() if child.poll() is None}
+        if self._lead is not None:
+            os.close(self._lead)
+            self._lead = None
+
+    def _leads(self) -> bool:
+        if self._lead is None and not self._closing.is_set():
+            with suppress(BlockingIOError):
+                self._lead = take_lock(made(self._data_dir / JOBS_DIR) / LEAD_FILE)
+        return self._lead is not None
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -213,10 +132,6 @@ class JobRunner:
                 # A full disk or a busy database today may be well again tomorrow.
                 logger.exception("looking after the jobs failed; trying again")
             self._wake.wait(POLL_INTERVAL_S)
-
-    def _command(self, wanted: JobType, job_id: str) -> list[str]:
-        flags = ["--data-dir", str(self._data_dir), "--job-id", job_id]
-        return [sys.executable, "-m", wanted.module, *flags]
 
     def _lane(self, row: JobRow) -> str:
         return self._types[JobKind(row.kind)].lane
@@ -294,23 +209,6 @@ class JobRunner:
 
     def _clean_up(self, row: JobRow) -> None:
         self._types[JobKind(row.kind)].clean_up(self._data_dir, row.id)
-
-    def _end(self, row: JobRow, state: JobState, message: str) -> None:
-        row.state = state.value
-        row.message = message
-        row.ended_s = self._clock()
-
-
-def _job(db: Session, job_id: str) -> JobRow:
-    row = db.get(JobRow, job_id)
-    if row is None:
-        raise JobNotFoundError(f"there is no job {job_id}")
-    return row
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _exit_words(exit_code: int) -> str:

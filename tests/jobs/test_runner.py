@@ -284,6 +284,7 @@ def test_a_foreign_process_with_the_same_pid_is_never_signalled(world):
             row = db.get(JobRow, id)
             row.pid = stranger.pid
             row.pid_started_s -= 60
+        world.runner.close()
         after = world.restarted()
         after.cancel(id)
         world.clock.now_s += 60
@@ -293,6 +294,22 @@ def test_a_foreign_process_with_the_same_pid_is_never_signalled(world):
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_only_one_of_two_runners_starts_jobs(world):
+    world.runner.poll()
+    id = world.submit()
+    world.runner.poll()
+    other = world.restarted()
+    waiting = other.submit(JobKind.EXPORT, {}, "ben").id
+    other.poll()
+    assert world.row(waiting).state == JobState.QUEUED
+
+    world.until_over(id)
+    world.runner.close()
+
+    assert world.until_over(waiting, other).state == JobState.DONE
+    other.close()
 
 
 def test_half_a_line_in_the_inbox_waits_for_its_end(world):
