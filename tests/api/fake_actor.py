@@ -119,14 +119,7 @@ class FakeActor:
             pass
         return message
 
-    def obey(self) -> CommandMessage:
-        """Take the next command through the real phase table and answer it."""
-        command = self.next_command()
-        error = None
-        try:
-            self.state = self.state.on(command.command)
-        except CommandRefusedError as refused:
-            error = ErrorBody(code="refused", message=str(refused))
+    def send_answer(self, command: CommandMessage, error: ErrorBody | None = None) -> None:
         self.send(
             Answer(
                 command_id=command.command_id,
@@ -135,6 +128,16 @@ class FakeActor:
                 error=error,
             )
         )
+
+    def obey(self) -> CommandMessage:
+        """Take the next command through the real phase table and answer it."""
+        command = self.next_command()
+        error = None
+        try:
+            self.state = self.state.on(command.command)
+        except CommandRefusedError as refused:
+            error = ErrorBody(code="refused", message=str(refused))
+        self.send_answer(command, error)
         self.tick()
         return command
 
