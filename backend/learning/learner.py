@@ -51,7 +51,7 @@ class Learner:
             config.trainable, actor=models.policy, critic=models.critic
         )
         if config.lora is not None:
-            actor_names = add_adapters(models.policy, config.lora, actor_names)
+            actor_names = add_adapters(models.policy, config.lora, actor_names, seed=config.seed)
         self.actor_optimizer = make_optimizer(
             models.policy, actor_names, config.optimizer, actor_rate
         )

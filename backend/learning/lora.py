@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 
+import torch
 from peft import LoraConfig as PeftLoraConfig
 from peft import inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
@@ -21,13 +22,16 @@ logger = logging.getLogger(__name__)
 _WHOLE = tuple(p for part in ("action_in", "action_out", "time_mlp") for p in ACTOR_PARTS[part])
 
 
-def add_adapters(policy: nn.Module, config: LoraConfig, selected: Iterable[str]) -> list[str]:
+def add_adapters(
+    policy: nn.Module, config: LoraConfig, selected: Iterable[str], *, seed: int
+) -> list[str]:
     """Put adapters where `selected` weights lie and return the names that learn now.
 
     Args:
         policy: Changed in place.
         config: Rank, scale and which linear layers.
         selected: Names of the weights that the trainable rules chose.
+        seed: Of the adapters' first weights.
 
     Raises:
         ValueError: No selected layer has one of the targets' names.
@@ -39,14 +43,14 @@ def add_adapters(policy: nn.Module, config: LoraConfig, selected: Iterable[str])
         raise ValueError(
             f"lora.targets {list(config.targets)} are in none of the layers that trainable selects"
         )
-    inject_adapter_in_model(
-        PeftLoraConfig(
-            r=config.rank,
-            lora_alpha=config.alpha,
-            target_modules="(" + "|".join(re.escape(layer) for layer in layers) + ")",
-        ),
-        policy,
+    adapters = PeftLoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        target_modules="(" + "|".join(re.escape(layer) for layer in layers) + ")",
     )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(adapters, policy)
     learning = []
     for name, parameter in policy.named_parameters():
         adapter = ".lora_" in name

@@ -23,7 +23,13 @@ from backend.learning.config import LearnerConfig, config_from_dict, config_to_d
 from backend.learning.inputs import dataset_stats
 from backend.learning.labels import make_labels
 from backend.learning.learner import Learner, Metrics
-from backend.learning.models import embodiment_of, load_models, start_models
+from backend.learning.models import (
+    embodiment_of,
+    load_models,
+    pretrained_folder,
+    start_models,
+)
+from backend.learning.pi05_rl.modeling_pi05_rl import read_weights
 from backend.learning.replay import EpisodeArrays
 
 
@@ -68,12 +74,12 @@ def resume_run(checkpoint: Path, episodes: Sequence[EpisodeArrays], *, device: s
     _allow_tf32()
     tensors, state = load_training_state(checkpoint)
     config = config_from_dict(state["learner"])
+    models = load_models(checkpoint, device=device)
     if config.lora is not None:
         # The checkpoint holds merged weights; adapters go back onto those they were made for.
-        models = start_models(config, embodiment_of(episodes), data_stats=None, device=device)
-    else:
-        models = load_models(checkpoint, device=device)
-        models.policy.train()
+        start = pretrained_folder(str(config.model.start_from))
+        models.policy.load_weights(read_weights(start))
+    models.policy.train()
     models.longest = state["longest"]
     learner = Learner(models, config)
     learner.step = state["step"]

@@ -52,10 +52,12 @@ def make_episode(
     )
 
 
-def good_and_bad(count: int, *, steps: int = 20, pixels: int = 32) -> list[EpisodeArrays]:
+def good_and_bad(
+    count: int, *, steps: int = 20, pixels: int = 32, first: int = 0
+) -> list[EpisodeArrays]:
     """Return `count` successes with good actions and as many failures with bad ones."""
     episodes = []
-    for number in range(count):
+    for number in range(first, first + count):
         for good in (True, False):
             outcome = Outcome.SUCCESS if good else Outcome.FAILURE
             rng = np.random.default_rng(1000 + number * 2 + good)

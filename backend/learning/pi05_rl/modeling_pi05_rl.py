@@ -254,19 +254,11 @@ class PI05RLPolicy(PI05Policy):
         if config is None:
             config = PreTrainedConfig.from_pretrained(where, **hub)
         policy = cls(config)
-        local = Path(where) / WEIGHTS_FILE
-        if Path(where).is_dir() and not local.is_file():
-            raise FileNotFoundError(
-                f"{where} has no {WEIGHTS_FILE}: is it a pretrained_model folder?"
-            )
-        weights = load_file(
-            local if local.is_file() else hf_hub_download(where, WEIGHTS_FILE, **hub)
-        )
-        policy.load_stock_weights(weights, strict=strict)
+        policy.load_weights(read_weights(where, **hub), strict=strict)
         policy.to(config.device)
         return policy.eval()
 
-    def load_stock_weights(self, weights: dict[str, Tensor], *, strict: bool = True) -> None:
+    def load_weights(self, weights: dict[str, Tensor], *, strict: bool = True) -> None:
         """Load weights under this policy's names or openpi's (without the leading `model.`).
 
         Raises:
@@ -381,3 +373,11 @@ class PI05RLPolicy(PI05Policy):
 
 def _prefixed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k if k.startswith("model.") else f"model.{k}": v for k, v in weights.items()}
+
+
+def read_weights(where: str, **hub: Any) -> dict[str, Tensor]:
+    """Return the tensors of a folder's or Hub id's `model.safetensors`."""
+    local = Path(where) / WEIGHTS_FILE
+    if Path(where).is_dir() and not local.is_file():
+        raise FileNotFoundError(f"{where} has no {WEIGHTS_FILE}: is it a pretrained_model folder?")
+    return load_file(local if local.is_file() else hf_hub_download(where, WEIGHTS_FILE, **hub))
