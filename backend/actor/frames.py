@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 JPEG_QUALITY = 80
 # How often cameras that run on their own are looked at.
 LOOK_INTERVAL_S = 0.004
+# Capture times come from another clock and are converted at each look, not always to the same.
+SAME_PICTURE_S = 0.001
 
 
 class FrameEncoder:
@@ -98,7 +100,7 @@ class FrameEncoder:
         self, generation: int, index: int, frame: np.ndarray, captured_s: float, sent: "_Sent"
     ) -> None:
         # The same picture is met more than once, and an observation may be older than a look.
-        if captured_s <= sent.captured_s:
+        if captured_s - sent.captured_s < SAME_PICTURE_S:
             return
         sent.captured_s = captured_s
         jpeg = encode_jpeg(frame)
