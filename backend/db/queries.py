@@ -91,6 +91,14 @@ def all_episodes(db: Session, wanted: EpisodeFilter) -> Sequence[EpisodeRow]:
     return db.scalars(_episodes(wanted).order_by(EpisodeRow.started_s, EpisodeRow.id)).all()
 
 
+def rows_beginning_with[Row: (EpisodeRow, JobRow)](
+    db: Session, rows: type[Row], beginning: str, *, limit: int = 3
+) -> Sequence[Row]:
+    """Rows whose ids begin so, for people who do not type whole ids; `limit` at most."""
+    begins = rows.id.startswith(beginning, autoescape=True)
+    return db.scalars(select(rows).where(begins).order_by(rows.id).limit(limit)).all()
+
+
 def last_final_episode(db: Session, session_id: str) -> EpisodeRow | None:
     """The episode of this session that ended last."""
     wanted = EpisodeFilter(session_id=session_id, states=FINAL_STATES)

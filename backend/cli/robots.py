@@ -1,0 +1,55 @@
+"""`robots`."""
+
+import argparse
+from typing import Any
+
+from backend.cli.context import Terminal, table
+from backend.robots.config import (
+    RobotConfigError,
+    list_robot_configs,
+    load_robot_config,
+    policies_of,
+)
+
+
+def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add this command to the command line."""
+    robots = commands.add_parser("robots", parents=[common], help="list robot configs")
+    verbs = robots.add_subparsers(metavar="WHAT")
+    listing = verbs.add_parser("list", parents=[common], help="all of them (the default)")
+    for parser in (robots, listing):
+        parser.set_defaults(run=show_robots, needs_data=False)
+
+
+def show_robots(terminal: Terminal, _flags: argparse.Namespace) -> None:
+    """List robot configs, those with mistakes included."""
+    items: list[dict[str, Any]] = []
+    for name in list_robot_configs():
+        try:
+            config = load_robot_config(name)
+        except RobotConfigError as error:
+            items.append({"name": name, "problem": str(error)})
+            continue
+        items.append(
+            {
+                "name": name,
+                "type": config.robot["type"],
+                "fps": config.fps,
+                "cameras": sorted(config.robot.get("cameras", {})),
+                "task": config.task,
+                "policies": policies_of(config),
+                "problem": "",
+            }
+        )
+    rows = [
+        (
+            item["name"],
+            item.get("type", "–"),
+            f"{item['fps']:g} Hz" if "fps" in item else "–",
+            ", ".join(item.get("policies", [])),
+            item["problem"] or item["task"],
+        )
+        for item in items
+    ]
+    heads = ("name", "type", "rate", "policies", "task")
+    terminal.answer({"items": items, "total": len(items)}, table(heads, rows, "no robot configs"))
