@@ -1,7 +1,7 @@
-"""An actor without a robot: the real wire and phase table, drawn pictures, its own steady rate.
+"""An actor without a robot: the real wire, phase table and recording, and drawn pictures.
 
 The page cannot tell it from the real one, so tests that are about the page alone need no simulator.
-A dot in the pictures follows the jog keys, and `inputs` remembers every refresh that came.
+`inputs` remembers every refresh that came, `commands` every command.
 """
 
 import math
@@ -11,7 +11,6 @@ import uuid
 from pathlib import Path
 
 import cv2
-import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -35,13 +34,12 @@ from backend.wire import (
     pack_frame,
     to_actor,
 )
+from tests.browser.drawn_take import CAMERAS, HEIGHT, JOINTS, WIDTH, DrawnTake, Scene
 
 FPS = 20.0
 HELD_AFTER_S = 1.0
 RESET_S = 0.4
-SIZE = (320, 240)
 DRIVERS = {Phase.POLICY: Driver.POLICY, Phase.HUMAN: Driver.HUMAN}
-MOVES = {"ArrowUp": (0, -1), "ArrowDown": (0, 1), "ArrowLeft": (-1, 0), "ArrowRight": (1, 0)}
 
 
 class ScriptedActor:
@@ -59,11 +57,12 @@ class ScriptedActor:
         self.commands: list[CommandMessage] = []
         self._robot, self._policy, self._task = "so101_sim_touch", "scripted", "Touch the red cube"
         self._session_id: str | None = None
-        self._episode_id = ""
-        self._number = self._steps = self._human_steps = self._count = 0
+        self._episodes_dir = data_dir / "episodes"
+        self._take: DrawnTake | None = None
+        self._number = self._count = 0
         self._reason = ""
         self._heard_s = self._reset_s = 0.0
-        self._at = np.array([0.5, 0.6])
+        self._scene = Scene()
         self._thread = threading.Thread(target=self._live)
         self._thread.start()
 
@@ -74,6 +73,8 @@ class ScriptedActor:
     def close(self) -> None:
         self._closing.set()
         self._thread.join(timeout=10)
+        if self._take is not None:
+            self._take.abandon()
 
     def _live(self) -> None:
         while not self._closing.is_set():
@@ -103,9 +104,7 @@ class ScriptedActor:
 
     def _hello(self, socket: ClientConnection) -> None:
         is_open = self.phase is not Phase.CLOSED
-        cameras = [
-            CameraInfo(name=name, width=SIZE[0], height=SIZE[1]) for name in ("overhead", "wrist")
-        ]
+        cameras = [CameraInfo(name=name, width=WIDTH, height=HEIGHT) for name in CAMERAS]
         self._send(
             socket,
             ActorHello(
@@ -113,7 +112,7 @@ class ScriptedActor:
                 robot=self._robot,
                 fps=FPS,
                 cameras=cameras if is_open else [],
-                joints=["shoulder_pan.pos", "gripper.pos"],
+                joints=list(JOINTS),
                 policies=["hold", "scripted"],
                 phase=self.phase,
                 task=self._task,
@@ -168,6 +167,8 @@ class ScriptedActor:
             self._number = 0
             self._hello(socket)
         elif event is Command.CLOSE:
+            if self._take is not None:
+                self._finish(socket, Command.ABORT, command)
             self._session_id = None
             self._hello(socket)
         elif event is Command.START and before.phase is Phase.IDLE:
@@ -177,19 +178,26 @@ class ScriptedActor:
 
     def _start(self, socket: ClientConnection, command: CommandMessage | None) -> None:
         self._number += 1
-        self._steps = self._human_steps = 0
-        self._episode_id = str(uuid.uuid4())
         if command is not None:
             self._task = command.params.get("task", self._task)
+        self._take = DrawnTake(
+            self._episodes_dir,
+            session_id=self._session_id or "",
+            number=self._number,
+            robot=self._robot,
+            task=self._task,
+            fps=FPS,
+        )
+        header = self._take.header
         self._send(
             socket,
             EpisodeStarted(
-                episode_id=self._episode_id,
-                session_id=self._session_id or "",
-                task=self._task,
-                policy=self._policy,
-                fps=FPS,
-                started_s=time.time(),
+                episode_id=header.id,
+                session_id=header.session_id,
+                task=header.task,
+                policy=header.policy,
+                fps=header.fps,
+                started_s=header.started_s,
             ),
         )
 
@@ -199,17 +207,23 @@ class ScriptedActor:
         event: Command | Happening,
         command: CommandMessage | None,
     ) -> None:
+        take, self._take = self._take, None
+        assert take is not None
         graded = event in (Command.SUCCESS, Command.FAILURE)
+        reason = EndReason(event.value)
+        outcome = Outcome(event.value) if graded else Outcome.NONE
+        command_id, author = (command.command_id, command.author) if command else (None, "")
+        take.finish(reason, outcome, command_id=command_id, author=author)
         self._send(
             socket,
             EpisodeFinished(
-                episode_id=self._episode_id,
-                end_reason=EndReason(event.value),
-                outcome=Outcome(event.value) if graded else Outcome.NONE,
-                command_id=command.command_id if command else None,
-                author=command.author if command else "",
-                num_steps=self._steps,
-                num_human_steps=self._human_steps,
+                episode_id=take.header.id,
+                end_reason=reason,
+                outcome=outcome,
+                command_id=command_id,
+                author=author,
+                num_steps=take.steps,
+                num_human_steps=take.human_steps,
             ),
         )
         self._reset_s = time.monotonic() + RESET_S
@@ -223,48 +237,40 @@ class ScriptedActor:
             self._on(socket, Happening.RECORDED)
         elif self.phase is Phase.RESETTING and now_s > self._reset_s:
             self._on(socket, Happening.RESET_DONE)
-        driving = self.phase in DRIVERS
-        self._steps += driving
-        self._human_steps += self.phase is Phase.HUMAN
-        self._move()
+        driver = DRIVERS.get(self.phase, Driver.NONE)
+        self._scene.move(driver, self.inputs[-1].held if self.inputs else [])
         if self.phase is Phase.CLOSED:
             return
-        self._send(socket, self._tick())
-        if not self.frozen.is_set():
-            for camera in range(2):
-                blob = pack_frame(
-                    camera=camera,
-                    sequence=self._count,
-                    captured_ms=time.time() * 1000,
-                    jpeg=self._picture(camera),
-                )
-                socket.send(blob)
+        pictures = [self._scene.picture(camera) for camera in range(len(CAMERAS))]
+        if driver is not Driver.NONE and self._take is not None:
+            self._take.add(driver, self._scene.state, pictures)
+        self._send(socket, self._tick(driver))
+        if self.frozen.is_set():
+            return
+        for camera, picture in enumerate(pictures):
+            jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+            now_ms = time.time() * 1000
+            socket.send(
+                pack_frame(camera=camera, sequence=self._count, captured_ms=now_ms, jpeg=jpeg)
+            )
 
-    def _move(self) -> None:
-        if self.phase is Phase.HUMAN and self.inputs:
-            for code in self.inputs[-1].held:
-                self._at += 0.02 * np.array(MOVES.get(code, (0, 0)))
-        elif self.phase is Phase.POLICY:
-            self._at += 0.01 * np.array([math.cos(self._count / 17), math.sin(self._count / 13)])
-        self._at = self._at.clip(0.1, 0.9)
-
-    def _tick(self) -> Tick:
+    def _tick(self, driver: Driver) -> Tick:
         value = -0.5 + 0.4 * math.sin(self._count / 40) if self._critic else None
         episode = None
-        if self.state.episode_open or self.phase in (Phase.HELD, Phase.STOPPED):
+        if self._take is not None:
             episode = EpisodeNow(
-                id=self._episode_id,
+                id=self._take.header.id,
                 number=self._number,
-                steps=self._steps,
-                human_steps=self._human_steps,
-                elapsed_s=self._steps / FPS,
+                steps=self._take.steps,
+                human_steps=self._take.human_steps,
+                elapsed_s=self._take.steps / FPS,
                 task=self._task,
             )
         return Tick(
             step=self._count,
             t_ms=time.time() * 1000,
             phase=self.phase,
-            driver=DRIVERS.get(self.phase, Driver.NONE),
+            driver=driver,
             reason=self._reason,
             came_from=self.state.came_from,
             episode=episode,
@@ -274,14 +280,3 @@ class ScriptedActor:
             policy=self._policy,
             rates=Rates(loop_hz=FPS, target_hz=FPS, late_p50_ms=0.2, late_p99_ms=1.4),
         )
-
-    def _picture(self, camera: int) -> bytes:
-        width, height = SIZE
-        shade = np.linspace(200, 150, height, dtype=np.uint8)[:, None, None]
-        picture = np.broadcast_to(shade, (height, width, 3)).copy()
-        cv2.rectangle(picture, (40, 150 - 30 * camera), (280, 215), (120, 140, 150), -1)
-        cv2.rectangle(picture, (200, 160), (226, 186), (40, 40, 190), -1)
-        at = (int(self._at[0] * width), int(self._at[1] * height))
-        cv2.line(picture, (160, 30), at, (70, 70, 70), 12)
-        cv2.circle(picture, at, 14, (30, 130, 230), -1)
-        return cv2.imencode(".jpg", picture)[1].tobytes()

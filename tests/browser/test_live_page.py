@@ -325,3 +325,17 @@ def test_a_gamepad_drives_and_unplugging_it_holds(live: LivePage, actor: Scripte
     expect(live.toasts).to_contain_text("unplugged")
     live.press("ArrowUp")
     live.says("HUMAN DRIVES")
+
+
+def test_grades_are_counted_and_can_be_undone(live: LivePage) -> None:
+    live.open_session()
+    live.start()
+    live.press("1")
+    live.says("READY")
+    successes = live.page.locator("[data-part=count-success]")
+    expect(successes).to_have_text("1")
+    expect(live.page.locator("[data-part=count-rate]")).to_have_text("100 %")
+    live.press("Control+z")
+    expect(live.toasts).to_contain_text("taken back")
+    expect(successes).to_have_text("0")
+    expect(live.page.locator("[data-part=last-text]")).to_contain_text("1 without a grade")
