@@ -1,12 +1,14 @@
 """Fixtures for all tests: a server without pages, in this process, on a free port."""
 
+import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 
@@ -39,7 +41,30 @@ class RunningServer:
             self._started.wait(0.01)
 
     def _serve(self) -> None:
-        self._server.run(sockets=[self._socket])
+        async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
+            await self._server.serve(sockets=[self._socket])
+
+        asyncio.run(serve())
+
+    def reconcile(self) -> None:
+        """Let the server find what was put into its data directory meanwhile."""
+        records = self.backend.records
+        self.call(records.look_again)
+        self.finish_records()
+
+    def finish_records(self) -> None:
+        """Wait until everything reported so far is written."""
+        asyncio.run_coroutine_threadsafe(self.backend.records.finish(), self._loop).result(10)
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Run `function` on the server's event loop, and wait for it."""
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (function(), done.set()))
+        assert done.wait(10)
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=10)
 
     def close(self) -> None:
         self._server.should_exit = True
