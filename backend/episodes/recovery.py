@@ -58,7 +58,7 @@ def find_unfinished(episodes_dir: Path) -> list[UnfinishedTake]:
         and not (folder / FINAL_FILE).exists()
         and not is_locked(folder)
     ]
-    return sorted(takes, key=lambda take: take.header.started_s if take.header else 0.0)
+    return sorted(takes, key=lambda take: (take.header.started_s if take.header else 0.0, take.id))
 
 
 def recover(folder: Path) -> EpisodeEnd:
