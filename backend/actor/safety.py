@@ -99,11 +99,20 @@ class CameraWatch:
 
     def __init__(self, *, period_s: float, frozen_s: float) -> None:
         self._limit_s = period_s + frozen_s
+        # The first picture may have waited for the loop to begin; it is no older than that.
+        self._began_s: float | None = None
         self.frozen: tuple[str, ...] = ()
 
     def look(self, frame_wall_s: Mapping[str, float], *, wall_s: float) -> tuple[str, ...]:
         """Return the cameras that froze since the last look; `frozen` has all that are."""
-        now = tuple(c for c, taken_s in frame_wall_s.items() if wall_s - taken_s > self._limit_s)
+        if self._began_s is None:
+            self._began_s = wall_s
+        began_s = self._began_s
+        now = tuple(
+            camera
+            for camera, taken_s in frame_wall_s.items()
+            if wall_s - max(taken_s, began_s) > self._limit_s
+        )
         newly = tuple(camera for camera in now if camera not in self.frozen)
         self.frozen = now
         return newly

@@ -90,12 +90,21 @@ def test_whatever_is_asked_what_passes_is_finite_near_and_within_limits(requeste
 def test_a_camera_is_frozen_once_its_picture_is_older_than_period_and_patience():
     watch = CameraWatch(period_s=0.1, frozen_s=0.3)
 
+    assert watch.look({"wrist": 9.0, "top": 9.0}, wall_s=9.0) == ()
     assert watch.look({"wrist": 10.0, "top": 10.39}, wall_s=10.39) == ()
     assert watch.look({"wrist": 10.0, "top": 10.41}, wall_s=10.41) == ("wrist",)
     assert watch.look({"wrist": 10.0, "top": 10.51}, wall_s=10.51) == ()
     assert watch.frozen == ("wrist",)
     assert watch.look({"wrist": 10.6, "top": 10.6}, wall_s=10.6) == ()
     assert watch.frozen == ()
+
+
+def test_a_first_picture_that_waited_for_the_loop_is_not_a_frozen_one():
+    watch = CameraWatch(period_s=0.1, frozen_s=0.3)
+
+    assert watch.look({"wrist": 8.0}, wall_s=10.0) == ()
+    assert watch.look({"wrist": 8.0}, wall_s=10.3) == ()
+    assert watch.look({"wrist": 8.0}, wall_s=10.5) == ("wrist",), "unless it stays the only one"
 
 
 def test_times_that_contradict_each_other_are_refused():
