@@ -28,7 +28,7 @@ from lerobot.teleoperators.utils import make_teleoperator_from_config
 
 from backend.control import Arm, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError
-from backend.robots.motor_buses import let_go
+from backend.robots.motor_buses import in_one_line, let_go
 
 logger = logging.getLogger(__name__)
 
@@ -130,8 +130,8 @@ class LeaderInput:
         except Exception as error:
             self.close()
             raise RobotFaultError(
-                f"the leader arm {name} cannot be connected: {error}. Check its power, USB cable "
-                "and port (`lerobot-find-port`), then open the robot again."
+                f"the leader arm {name} cannot be connected: {in_one_line(error)}. Check "
+                "its power, USB cable and port (`lerobot-find-port`), then open the robot again."
             ) from error
         # Whatever ends this process while the leader is stiff, except a kill, lets go of it.
         atexit.register(self.close)
@@ -265,8 +265,9 @@ class LeaderInput:
     def _lose(self, verb: str, error: Exception) -> None:
         self._forget_following()
         self._lost = (
-            f"the leader arm {self._name} failed, could not {verb}: {error}. Check its "
-            "power and USB cable, then take over again; if that does not help, open the robot again"
+            f"the leader arm {self._name} failed, could not {verb}: {in_one_line(error)}. "
+            "Check its power and USB cable, then take over again; if that does not help, open the "
+            "robot again"
         )
         logger.warning("%s", self._lost)
 

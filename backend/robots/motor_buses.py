@@ -14,16 +14,19 @@ logger = logging.getLogger(__name__)
 LET_GO_RETRIES = 1
 
 
-def buses_of(device: Any) -> dict[str, Any]:
-    """Return the motor buses of a LeRobot robot or teleoperator by the prefix of their joints.
+def arms_of(device: Any) -> dict[str, Any]:
+    """Return the single arms of a LeRobot robot or teleoperator by the prefix of their joints.
 
     One arm has the prefix ``""``; a pair has ``left_`` and ``right_``. Devices whose motors are
     not on a LeRobot motors bus have none.
     """
     parts = {"": device, "left_": getattr(device, "left_arm", None)}
     parts["right_"] = getattr(device, "right_arm", None)
-    found = {prefix: getattr(part, "bus", None) for prefix, part in parts.items()}
-    return {prefix: bus for prefix, bus in found.items() if hasattr(bus, "motors")}
+    return {
+        prefix: part
+        for prefix, part in parts.items()
+        if hasattr(getattr(part, "bus", None), "motors")
+    }
 
 
 def let_go(device: Any) -> list[str]:
@@ -41,15 +44,15 @@ def let_go(device: Any) -> list[str]:
     except Exception as error:
         # A half broken device raises of every kind, `termios.error` included.
         logger.debug("%s did not disconnect cleanly: %s", device, error)
-    for prefix, bus in buses_of(device).items():
-        if bus.is_connected:
-            stiff += [prefix + name for name in bus.motors if not _is_limp(bus, name)]
+    for prefix, arm in arms_of(device).items():
+        if arm.bus.is_connected:
+            stiff += [prefix + name for name in arm.bus.motors if not _is_limp(arm.bus, name)]
+            close_port(arm.bus)
+    for part in (device, *arms_of(device).values()):
+        for camera in getattr(part, "cameras", {}).values():
             with contextlib.suppress(Exception):
-                bus.port_handler.closePort()
-    for camera in getattr(device, "cameras", {}).values():
-        with contextlib.suppress(Exception):
-            if camera.is_connected:
-                camera.disconnect()
+                if camera.is_connected:
+                    camera.disconnect()
     if stiff:
         logger.warning(
             "%s: %s did not answer and may still be stiff; cut the motors' power to free them",
@@ -57,6 +60,18 @@ def let_go(device: Any) -> list[str]:
             ", ".join(stiff),
         )
     return stiff
+
+
+def close_port(bus: Any) -> None:
+    """Close the port of a motors bus and leave its torque as it is; never raises."""
+    with contextlib.suppress(Exception):
+        if bus.is_connected:
+            bus.port_handler.closePort()
+
+
+def in_one_line(error: Exception) -> str:
+    """What a driver said, without the line breaks and the full stop."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _is_limp(bus: Any, motor: str) -> bool:

@@ -17,6 +17,8 @@ class Faults:
         self._lock = threading.Lock()
         self._lose: defaultdict[int | None, int] = defaultdict(int)
         self._corrupt: defaultdict[int | None, int] = defaultdict(int)
+        # Every how many replies of a servo one is garbled, and how many have passed.
+        self._rhythm: dict[int, list[int]] = {}
         self._silent: set[int] = set()
         # Replies that did not arrive as they were sent.
         self.num_lost = 0
@@ -31,6 +33,11 @@ class Faults:
         """The next `count` replies, of one servo or of any, arrive with a wrong checksum."""
         with self._lock:
             self._corrupt[servo_id] += count
+
+    def corrupt_every(self, count: int, *, servo_id: int) -> None:
+        """From now on one of `count` replies of a servo arrives with a wrong checksum."""
+        with self._lock:
+            self._rhythm[servo_id] = [count, 0]
 
     def silence(self, servo_id: int) -> None:
         """A servo answers nothing and obeys nothing: its cable is loose."""
@@ -47,6 +54,7 @@ class Faults:
         with self._lock:
             self._lose.clear()
             self._corrupt.clear()
+            self._rhythm.clear()
             self._silent.clear()
 
     def is_silent(self, servo_id: int) -> bool:
@@ -61,10 +69,17 @@ class Faults:
             if _spend(self._lose, servo_id):
                 self.num_lost += 1
                 return b""
-            if _spend(self._corrupt, servo_id):
+            if _spend(self._corrupt, servo_id) or self._is_out_of_step(servo_id):
                 self.num_corrupted += 1
                 return reply[:-1] + bytes((reply[-1] ^ 0x55,))
             return reply
+
+    def _is_out_of_step(self, servo_id: int) -> bool:
+        rhythm = self._rhythm.get(servo_id)
+        if rhythm is None:
+            return False
+        rhythm[1] += 1
+        return rhythm[1] % rhythm[0] == 0
 
 
 def _spend(budget: defaultdict[int | None, int], servo_id: int) -> bool:
