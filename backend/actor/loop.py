@@ -113,6 +113,8 @@ class ControlLoop:
                 f"its state is not a number: {observation.state.tolist()}; check the servo bus"
             )
         self._watch(observation)
+        if self._session.has_entered():
+            observation = mover.enter(self._session.state.phase, observation)
         motion = self._move(mover, observation)
         self._record(observation, motion, wall_s=wall_s)
         if motion.reset_done and self._session.state.phase is Phase.RESETTING:
@@ -158,8 +160,6 @@ class ControlLoop:
         now_s = self._clock.now_s()
         # A reset moves without anybody at the keys; it waits while no stop could reach the robot.
         may_reset = not self._deadman.link_lost(now_s=now_s)
-        if session.has_entered():
-            mover.enter(session.state.phase, observation)
         try:
             return mover.move(session.state.phase, observation, now_s=now_s, may_reset=may_reset)
         except DriverFailedError as error:
@@ -168,8 +168,8 @@ class ControlLoop:
             if error.__cause__ is not None:
                 log.error("%s", error, exc_info=error.__cause__)
             session.hold(str(error))
-        session.has_entered()
-        mover.enter(session.state.phase, observation)
+        if session.has_entered():
+            mover.enter(session.state.phase, observation)
         return mover.move(session.state.phase, observation, now_s=now_s, may_reset=may_reset)
 
     def _record(self, observation: Observation, motion: Motion, *, wall_s: float) -> None:

@@ -43,14 +43,19 @@ class Mover:
         self._gate = SafetyGate(limits=rig.arm.limits, names=rig.arm.action_names)
         self._hold: np.ndarray | None = None
 
-    def enter(self, phase: Phase, observation: Observation) -> None:
-        """A phase began at `observation`."""
-        self._hold = self._rig.arm.position(observation.state)
-        if phase in (Phase.POLICY, Phase.HUMAN):
+    def enter(self, phase: Phase, observation: Observation) -> Observation:
+        """A phase began at `observation`; return the one to go on from.
+
+        It is another one after a reset began, because a simulator starts a new scene at once.
+        """
+        if phase is Phase.RESETTING:
+            self._rig.arm.begin_reset()
+            observation = self._rig.arm.observe()
+        elif phase in (Phase.POLICY, Phase.HUMAN):
             self._rig.policy.reset()
             self._rig.human.start(observation.state)
-        elif phase is Phase.RESETTING:
-            self._rig.arm.begin_reset()
+        self._hold = self._rig.arm.position(observation.state)
+        return observation
 
     def move(
         self, phase: Phase, observation: Observation, *, now_s: float, may_reset: bool

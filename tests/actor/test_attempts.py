@@ -72,6 +72,21 @@ def test_failure_and_abort_say_what_they_are(stage, command, reason, outcome):
     assert (finished.end_reason, finished.outcome) == (reason, outcome)
 
 
+def test_a_simulators_new_scene_is_not_disturbed_by_where_the_arm_was(stage):
+    stage.start()
+    stage.turn(8)
+
+    def new_scene():
+        stage.arm.state = np.array([50, 50], np.float32)
+
+    stage.arm.begin_reset = new_scene
+    stage.command(Command.SUCCESS)
+    stage.until(Phase.IDLE)
+    stage.turn(3)
+
+    assert stage.arm.state.tolist() == [50, 50]
+
+
 def test_taking_over_starts_from_the_present_position_and_resets_the_policy(stage):
     stage.start()
     stage.turn(3)
