@@ -51,6 +51,8 @@ class LiveSession:
         self.recorder = recorder
         self.news = News(outlet=outlet, clock=clock)
         self._maker = maker
+        # As it was asked for, which may be the path of a config and not its name.
+        self._robot = robot
         self._facts = maker.facts(robot)
         self._policy = policy
         self._task = self._facts.task
@@ -126,7 +128,7 @@ class LiveSession:
             self._go(state, "the stop is cleared: go on, take over, or grade it")
 
     def _open(self, message: CommandMessage) -> None:
-        robot = str(message.params.get("robot") or self._facts.robot)
+        robot = str(message.params.get("robot") or self._robot)
         policy = str(message.params.get("policy") or self._policy)
         self._inbox.begin_busy(f"connecting {robot}", takes_open=False)
         try:
@@ -147,6 +149,7 @@ class LiveSession:
             stop = self._inbox.end_busy()
         if facts.robot != self._facts.robot:
             self._task = facts.task
+        self._robot = robot
         self._facts = facts
         self._policy = policy
         self.rig = rig

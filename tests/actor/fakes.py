@@ -157,7 +157,7 @@ class FakePolicy:
 
 
 class FakeMaker:
-    """Knows the robots `fake` and `other`, and refuses others as configs do."""
+    """Knows the robots `fake`, `other` and `my/other.yaml`, and refuses others."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.arm = FakeArm(clock)
@@ -171,12 +171,13 @@ class FakeMaker:
         self.while_connecting()
 
     def facts(self, robot: str) -> RobotFacts:
-        if robot not in ("fake", "other"):
+        if robot not in ("fake", "other", "my/other.yaml"):
             raise RigRefusedError(f"no robot {robot!r}; known: fake, other")
+        name = Path(robot).stem
         return RobotFacts(
-            robot=robot,
+            robot=name,
             fps=HZ,
-            task=f"the task of {robot}",
+            task=f"the task of {name}",
             episode_time_s=self.episode_time_s,
             policies=("hold", "fake_policy"),
         )

@@ -269,3 +269,11 @@ def test_another_robot_brings_its_own_task(stage):
 
     assert stage.outlet.hellos[-1].robot == "other"
     assert stage.outlet.hellos[-1].task == "the task of other"
+
+
+def test_a_robot_opened_by_its_configs_path_is_opened_again_by_it(stage):
+    stage.command(Command.OPEN, robot="my/other.yaml")
+    stage.command(Command.CLOSE)
+
+    assert stage.command(Command.OPEN).accepted
+    assert stage.outlet.hellos[-1].robot == "other"
