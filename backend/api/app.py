@@ -54,6 +54,7 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,
     )
     app.add_middleware(Gate, gatekeeper=gatekeeper)
     handle_errors(app)
@@ -67,6 +68,7 @@ def _unknown_paths(routers: Iterable[APIRouter]) -> APIRouter:
     known = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     unknown = APIRouter()
 
+    @unknown.api_route("/api", methods=ALL_METHODS, include_in_schema=False)
     @unknown.api_route("/api/{path:path}", methods=ALL_METHODS, include_in_schema=False)
     async def refuse(request: Request) -> None:
         path = request.url.path

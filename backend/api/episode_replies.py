@@ -4,43 +4,43 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from backend.api.messages import Documented
 from backend.db.models import EpisodeRow, LabelEventRow
 from backend.domain import Driver, EndReason, EpisodeState, Outcome
 from backend.episodes.columns import EpisodeSteps
 from backend.episodes.labels import LabelKind
 from backend.episodes.recovery import UnfinishedTake
 from backend.review import EpisodeLabels
-from backend.wire import Message
 
 
-class Episode(Message):
+class Episode(Documented):
     """One attempt: its facts, and the outcome in force."""
 
     id: str
-    # None for a take that was copied from another data directory.
     session_id: str | None
-    # Position in its session, from 1.
+    """None for a take that was copied from another data directory."""
     number: int
+    """Position in its session, from 1."""
     outcome: Outcome
-    # Steps recorded, and how many of them a person drove.
     num_steps: int
+    """Steps recorded, and how many of them a person drove."""
     num_human_steps: int
     fps: float
     task: str
     robot: str
     operator: str
-    # `hold`, `scripted`, or the checkpoint that acted; the latter also as `checkpoint_id`.
     policy: str
+    """`hold`, `scripted`, or the checkpoint that acted; the latter also as `checkpoint_id`."""
     checkpoint_id: str | None
     started_s: float
-    # None while recording and for unfinished takes.
     ended_s: float | None
+    """None while recording and for unfinished takes."""
     state: EpisodeState
     end_reason: EndReason | None
     cameras: list[str]
     joints: list[str]
-    # Newest label event; send it with a label to learn whether somebody else was faster.
     label_revision: int
+    """Newest label event; send it with a label to learn whether somebody else was faster."""
 
     @classmethod
     def of(cls, row: EpisodeRow) -> Self:
@@ -56,7 +56,7 @@ class Episode(Message):
         )
 
 
-class EpisodeList(Message):
+class EpisodeList(Documented):
     """One page of episodes."""
 
     items: list[Episode]
@@ -64,16 +64,16 @@ class EpisodeList(Message):
     next_cursor: str | None
 
 
-class Take(Message):
+class Take(Documented):
     """A recording whose recorder died; it waits to be recovered or discarded."""
 
     id: str
     task: str
     robot: str
-    # None when the recorder died before it wrote even that.
     started_s: float | None
-    # Whole steps; 0 means that there is nothing to recover.
+    """None when the recorder died before it wrote even that."""
     num_steps: int
+    """Whole steps; 0 means that there is nothing to recover."""
     duration_s: float
     size_bytes: int
 
@@ -91,7 +91,7 @@ class Take(Message):
         )
 
 
-class TakeList(Message):
+class TakeList(Documented):
     """All unfinished takes, oldest first."""
 
     items: list[Take]
@@ -99,14 +99,14 @@ class TakeList(Message):
     next_cursor: str | None = None
 
 
-class Discarded(Message):
+class Discarded(Documented):
     """Where a discarded take went; nothing was deleted."""
 
     id: str
     folder: str
 
 
-class Steps(Message):
+class Steps(Documented):
     """The steps of one episode as columns of equal length."""
 
     episode_id: str
@@ -114,20 +114,20 @@ class Steps(Message):
     state_names: list[str]
     action_names: list[str]
     step: list[int]
-    # Seconds since the first step, and Unix time.
     timestamp_s: list[float]
+    """Seconds since the first step, and Unix time."""
     wall_s: list[float]
-    # A list of `state_names`' or `action_names`' length a step; `action` is what was executed,
-    # `requested` what the driver had asked for.
     state: list[list[float]]
+    """A list of `state_names`' or `action_names`' length a step; `action` is what was executed,
+    `requested` what the driver had asked for."""
     action: list[list[float]]
     requested: list[list[float]]
     driver: list[Driver]
-    # The critic's value and spread; null where it had said nothing.
     value: list[float | None]
+    """The critic's value and spread; null where it had said nothing."""
     spread: list[float | None]
-    # When each camera's frame was taken, Unix time, by camera.
     frame_wall_s: dict[str, list[float]]
+    """When each camera's frame was taken, Unix time, by camera."""
 
     @classmethod
     def of(
@@ -161,27 +161,27 @@ def _without_nan(values: list[float]) -> list[float | None]:
     return [None if value != value else value for value in values]
 
 
-class LabelBody(Message):
+class LabelBody(Documented):
     """Something a person says of an episode."""
 
     kind: Literal[LabelKind.OUTCOME, LabelKind.EXCLUDE, LabelKind.NOTE] = LabelKind.OUTCOME
-    # outcome: {"outcome": "success" | "failure" | "none"}; exclude: {"excluded": bool, "reason":
-    # text}; note: {"note": text}.
     new: dict[str, Any] = Field(examples=[{"outcome": "success"}])
-    # Made by the client; a repeat does nothing. The server makes one when it is missing.
+    """outcome: {"outcome": "success" | "failure" | "none"}; exclude: {"excluded": bool, "reason":
+    text}; note: {"note": text}."""
     event_id: str | None = Field(default=None, min_length=1, max_length=64)
-    # The `label_revision` that the client saw: refused with 409 when it is older than the newest.
+    """Made by the client; a repeat does nothing. The server makes one when it is missing."""
     expected_revision: int | None = None
+    """The `label_revision` that the client saw; refused with 409 when there is a newer one."""
 
 
-class UndoBody(Message):
+class UndoBody(Documented):
     """Which of the caller's acts to take back or say again: the last one, here or anywhere."""
 
     episode_id: str | None = None
     event_id: str | None = Field(default=None, min_length=1, max_length=64)
 
 
-class Labels(Message):
+class Labels(Documented):
     """What holds for an episode."""
 
     episode_id: str
@@ -203,7 +203,7 @@ class Labels(Message):
         )
 
 
-class LabelEvent(Message):
+class LabelEvent(Documented):
     """One line of an episode's label log."""
 
     id: int
@@ -212,20 +212,20 @@ class LabelEvent(Message):
     created_s: float
     author: str
     kind: LabelKind
-    # What held before and what the event says.
     old: dict[str, Any]
+    """What held before and what the event says."""
     new: dict[str, Any]
-    # `key`, `button`, `api`, `cli`, `review`, `import`, `recovery`, `socket`.
     source: str
-    # The event that an undo, redo or revert speaks of.
+    """`key`, `button`, `api`, `cli`, `review`, `import`, `recovery`, `socket`."""
     target_id: int | None
+    """The event that an undo, redo or revert speaks of."""
 
     @classmethod
     def of(cls, row: LabelEventRow) -> Self:
         return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
 
-class LabelEventList(Message):
+class LabelEventList(Documented):
     """An episode's label log, oldest first, and what holds after it."""
 
     items: list[LabelEvent]

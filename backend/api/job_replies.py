@@ -4,42 +4,42 @@ from typing import Any, Self
 
 from pydantic import Field
 
+from backend.api.messages import Documented
 from backend.db.models import JobRow, MetricRow
 from backend.domain import JobKind, JobState
-from backend.wire import Message
 
 
-class JobBody(Message):
+class JobBody(Documented):
     """What should be done."""
 
     kind: JobKind
-    # export: {"repo_id": "local/name", "episodes": "all" | [ids] | {"outcome": …, "q": …},
-    # "columns": [names], "overwrite": bool}; all but the first may be left out.
     params: dict[str, Any] = Field(
         default_factory=dict, examples=[{"repo_id": "local/touch", "episodes": "all"}]
     )
+    """export: {"repo_id": "local/name", "episodes": "all" | [ids] | {"outcome": …, "q": …},
+    "columns": [names], "overwrite": bool}; all but the first may be left out."""
 
 
-class Job(Message):
+class Job(Documented):
     """One background child process."""
 
     id: str
     kind: JobKind
     state: JobState
-    # Share done, 0 to 1, and what it is doing or how it ended.
     progress: float
+    """Share done, 0 to 1, and what it is doing or how it ended."""
     message: str
     params: dict[str, Any]
     author: str
-    # The exact command line.
     command: list[str]
-    # Newest label event when it began; labels given later are not in what it made.
+    """The exact command line."""
     label_revision: int
+    """Newest label event when it began; labels given later are not in what it made."""
     created_s: float
     started_s: float | None
     ended_s: float | None
-    # What it made, for example a dataset's path and counts; empty until it is done.
     result: dict[str, Any]
+    """What it made, for example a dataset's path and counts; empty until it is done."""
 
     @classmethod
     def of(cls, row: JobRow) -> Self:
@@ -49,7 +49,7 @@ class Job(Message):
         return cls(**plain, kind=JobKind(row.kind), state=JobState(row.state))
 
 
-class JobList(Message):
+class JobList(Documented):
     """One page of jobs, newest first."""
 
     items: list[Job]
@@ -57,7 +57,7 @@ class JobList(Message):
     next_cursor: str | None
 
 
-class Metric(Message):
+class Metric(Documented):
     """One number of a job at one step."""
 
     name: str
@@ -70,7 +70,7 @@ class Metric(Message):
         return cls(name=row.name, step=row.step, value=row.value, t_s=row.t_s)
 
 
-class MetricList(Message):
+class MetricList(Documented):
     """A job's numbers in the order in which they came; ask again with `next_cursor` for more."""
 
     items: list[Metric]
@@ -78,29 +78,29 @@ class MetricList(Message):
     next_cursor: str | None
 
 
-class Skipped(Message):
+class Skipped(Documented):
     """An episode that an export leaves out, and why."""
 
     id: str
     reason: str
 
 
-class ExportPreview(Message):
+class ExportPreview(Documented):
     """What an export would write, found without writing anything."""
 
     repo_id: str
     episodes: int
     frames: int
-    # Size of the sources; videos are copied as they are.
     bytes: int
-    # None when no episode fits.
+    """Size of the sources; videos are copied as they are."""
     fps: float | None
+    """None when no episode fits."""
     robot_type: str | None
     tasks: list[str]
     columns: list[str]
     reward_scheme: str
-    # Number of episodes by outcome, and those that go out without one.
     outcomes: dict[str, int]
+    """Number of episodes by outcome, and those that go out without one."""
     unlabeled: list[str]
     skipped: list[Skipped]
     label_revision: int

@@ -8,44 +8,43 @@ from pydantic import Field
 
 from backend.api.errors import responses
 from backend.api.live import Live
-from backend.api.messages import ActorStatus
+from backend.api.messages import ActorStatus, Documented
 from backend.robots.config import (
     RobotConfigError,
     list_robot_configs,
     load_robot_config,
     policies_of,
 )
-from backend.wire import Message
 
 
-class Health(Message):
+class Health(Documented):
     """Whether the server lives, and what it is made of."""
 
     version: str
     uptime_s: float
     actor: ActorStatus
-    # Of the disk that holds the data directory.
     disk_free_bytes: int
+    """Of the disk that holds the data directory."""
     disk_total_bytes: int
     data_dir: str
     viewers: int
 
 
-class RobotChoice(Message):
+class RobotChoice(Documented):
     """One robot config."""
 
     name: str
-    # LeRobot's robot type and its cameras' names; empty when the config is wrong.
     robot_type: str = ""
+    """LeRobot's robot type and its cameras' names; empty when the config is wrong."""
     cameras: list[str] = Field(default_factory=list)
     fps: float | None = None
     task: str = ""
     policies: list[str] = Field(default_factory=list)
-    # What is wrong with the config and what to do; empty when it can be opened.
     problem: str = ""
+    """What is wrong with the config and what to do; empty when it can be opened."""
 
 
-class RobotList(Message):
+class RobotList(Documented):
     """All robot configs, by name."""
 
     items: list[RobotChoice]
