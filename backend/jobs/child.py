@@ -30,6 +30,7 @@ INBOX_FILE = "metrics.jsonl"
 LOG_FILE = "log.txt"
 RESULT_FILE = "result.json"
 JOBS_DIR = "jobs"
+NICENESS = 10
 # Set by the runner; without it, the database is the one in the data directory.
 DATABASE_VARIABLE = "HANDRAIL_DATABASE_URL"
 
@@ -71,6 +72,10 @@ class JobChild:
         """Record numbers of this step, each under its name."""
         self._tell({"step": step, "metrics": dict(metrics), "t_s": self._clock()})
 
+    def announce(self, **news: Any) -> None:
+        """Tell what has come to be (a checkpoint, an alarm): see `JobType.take_news`."""
+        self._tell({"news": news})
+
     def close(self) -> None:
         """Let go of the inbox; harmless when repeated."""
         self._inbox.close()
@@ -92,6 +97,8 @@ def run_child(work: Callable[[JobChild], dict[str, Any]], argv: Sequence[str] | 
     parser.add_argument("--job-id", required=True)
     flags = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _cancel)
+    # A robot may be driven on this machine meanwhile; its control loop goes first.
+    os.nice(NICENESS)
     result_path = flags.data_dir / JOBS_DIR / flags.job_id / RESULT_FILE
     try:
         child = JobChild(data_dir=flags.data_dir, job_id=flags.job_id, clock=time.time)

@@ -56,7 +56,7 @@ def read_params(params: Mapping[str, Any]) -> ExportParams:
         raise ExportParamsError(f"overwrite is true or false, got {overwrite!r}")
     return ExportParams(
         repo_id=repo_id,
-        wanted=_wanted(params.get("episodes", "all")),
+        wanted=read_episodes(params.get("episodes", "all")),
         columns=_columns(params.get("columns")),
         overwrite=overwrite,
     )
@@ -91,7 +91,12 @@ def remove_leftovers(data_dir: Path, job_id: str) -> None:
     shutil.rmtree(aside_path(data_dir, job_id, "new"), ignore_errors=True)
 
 
-def _wanted(episodes: Any) -> EpisodeFilter:
+def read_episodes(episodes: Any) -> EpisodeFilter:
+    """Which episodes are meant: "all", a list of ids, or a filter.
+
+    Raises:
+        ExportParamsError: Saying what is possible.
+    """
     if episodes == "all":
         return EpisodeFilter()
     if isinstance(episodes, list):

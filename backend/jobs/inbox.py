@@ -1,14 +1,18 @@
 """Reads what a job wrote to its inbox into its row and its metrics, each line once.
 
-Lines are `{"progress": 0.4, "message": "…"}` or `{"step": 10, "metrics": {"loss": 0.3}, "t_s": …}`.
-A line that is still being written waits for the next reading.
+Lines are `{"progress": 0.4, "message": "…"}`, `{"step": 10, "metrics": {"loss": 0.3}, "t_s": …}` or
+`{"news": {…}}`, which each kind of job takes in its own way. A line that is still being written
+waits for the next reading. Numbers that are not finite are left out: no database column holds them.
 """
 
 import json
 import logging
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend.db.models import JobRow, MetricRow
@@ -16,7 +20,13 @@ from backend.db.models import JobRow, MetricRow
 logger = logging.getLogger(__name__)
 
 
-def read_inbox(db: Session, row: JobRow, inbox: Path) -> int:
+def read_inbox(
+    db: Session,
+    row: JobRow,
+    inbox: Path,
+    *,
+    take_news: Callable[[Session, JobRow, Mapping[str, Any]], None],
+) -> int:
     """Apply what is new; return how many bytes of the inbox are read now."""
     try:
         with inbox.open("rb") as file:
@@ -27,8 +37,12 @@ def read_inbox(db: Session, row: JobRow, inbox: Path) -> int:
     whole = news[: news.rfind(b"\n") + 1]
     for line in whole.splitlines():
         try:
-            _apply(db, row, json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            said = json.loads(line)
+            with db.begin_nested():
+                _apply(db, row, said)
+                if "news" in said:
+                    take_news(db, row, said["news"])
+        except (ValueError, KeyError, TypeError, AttributeError, SQLAlchemyError) as error:
             logger.warning("job %s wrote a line nobody understands: %r (%s)", row.id, line, error)
     return row.inbox_offset + len(whole)
 
@@ -47,4 +61,5 @@ def _apply(db: Session, row: JobRow, line: dict[str, Any]) -> None:
                 t_s=float(line["t_s"]),
             )
             for name, value in line["metrics"].items()
+            if math.isfinite(float(value))
         )

@@ -1,6 +1,6 @@
 """What kinds of jobs there are, and what the runner must know of each. Needs no LeRobot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,12 @@ class JobType:
     record: Callable[[Session, JobRow], None]
     # Removes what a killed job left half done.
     clean_up: Callable[[Path, str], None]
+    # Takes what the job announced while it runs; what raises is logged and changes nothing.
+    take_news: Callable[[Session, JobRow, Mapping[str, Any]], None] = lambda _db, _row, _news: None
+    # Seconds between asking it to stop and killing it; None: the runner's.
+    grace_s: float | None = None
+    # What stands between `python` and `-m module`, e.g. a launcher of several processes.
+    launcher: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _params: ()
 
 
 JOB_TYPES: Mapping[JobKind, JobType] = {

@@ -68,7 +68,7 @@ class JobOrders:
             state=JobState.QUEUED.value,
             progress=0.0,
             message="waiting",
-            command=self._command(wanted, id),
+            command=self._command(wanted, params, id),
             author=author,
             label_revision=0,
             created_s=self._clock(),
@@ -135,9 +135,9 @@ class JobOrders:
         """Everything the job printed; exists once it has begun."""
         return self.folder(job_id) / LOG_FILE
 
-    def _command(self, wanted: JobType, job_id: str) -> list[str]:
+    def _command(self, wanted: JobType, params: Mapping[str, Any], job_id: str) -> list[str]:
         flags = ["--data-dir", str(self._data_dir), "--job-id", job_id]
-        return [sys.executable, "-m", wanted.module, *flags]
+        return [sys.executable, *wanted.launcher(params), "-m", wanted.module, *flags]
 
     def _end(self, row: JobRow, state: JobState, message: str) -> None:
         row.state = state.value

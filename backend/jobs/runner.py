@@ -165,7 +165,8 @@ class JobRunner(JobOrders):
         child = self._children.get(row.id)
         exit_code = child.poll() if child else None
         alive = exit_code is None if child else is_same(row.pid, row.pid_started_s)
-        row.inbox_offset = read_inbox(db, row, folder / INBOX_FILE)
+        take_news = self._types[JobKind(row.kind)].take_news
+        row.inbox_offset = read_inbox(db, row, folder / INBOX_FILE, take_news=take_news)
         if alive:
             self._press(row)
             return
@@ -177,7 +178,8 @@ class JobRunner(JobOrders):
         if not cancel.exists():
             return
         asked_s = json.loads(cancel.read_text(encoding="utf-8"))["asked_s"]
-        if self._clock() - asked_s >= self._grace_s:
+        grace_s = self._types[JobKind(row.kind)].grace_s or self._grace_s
+        if self._clock() - asked_s >= grace_s:
             signal_group(row.pid, row.pid_started_s, signal.SIGKILL)
 
     def _conclude(self, db: Session, row: JobRow, exit_code: int | None) -> None:

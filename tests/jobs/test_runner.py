@@ -33,6 +33,9 @@ class World:
         self.clock = Clock()
         self.recorded: list[dict] = []
         self.cleaned: list[str] = []
+        self.take_news = lambda _db, _row, _news: None
+        self.launcher = lambda _params: ()
+        self.kind_grace_s: float | None = None
         self.runner = self.restarted()
 
     def restarted(self) -> JobRunner:
@@ -52,6 +55,9 @@ class World:
                 check=check,
                 record=record,
                 clean_up=lambda _data_dir, id: self.cleaned.append(id),
+                take_news=lambda db, row, news: self.take_news(db, row, news),
+                grace_s=self.kind_grace_s,
+                launcher=self.launcher,
             )
         }
         return JobRunner(self.database, self.data_dir, clock=self.clock, types=types, grace_s=10)
@@ -341,3 +347,72 @@ def test_the_thread_polls_until_it_is_closed(world):
 
     assert world.row(id).state == JobState.DONE
     assert "job runner" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_news_reach_their_kind_while_the_job_runs(world):
+    heard = []
+    id = world.submit(work_s=60)
+    world.until_begun(id)
+    world.take_news = lambda _db, row, news: heard.append((row.id, news))
+    with (world.runner.folder(id) / INBOX_FILE).open("a") as file:
+        file.write('{"news": {"checkpoint": "a/000001"}}\n')
+
+    world.runner.poll()
+
+    assert heard == [(id, {"checkpoint": "a/000001"})]
+
+
+def test_news_that_cannot_be_taken_change_nothing_and_stop_no_job(world):
+    id = world.submit(work_s=60)
+    world.until_begun(id)
+
+    def stumble(db, row, _news):
+        row.message = "half done"
+        db.add(label_row(episode_id="nobody"))
+        db.flush()
+
+    world.take_news = stumble
+    with (world.runner.folder(id) / INBOX_FILE).open("a") as file:
+        file.write('{"news": {}}\n{"progress": 0.5, "message": "half"}\n')
+
+    world.runner.poll()
+
+    assert (world.row(id).progress, world.row(id).message) == (0.5, "half")
+
+
+def test_numbers_that_are_not_finite_are_left_out(world):
+    id = world.submit(work_s=60)
+    world.until_begun(id)
+    with (world.runner.folder(id) / INBOX_FILE).open("a") as file:
+        file.write(
+            '{"step": 2, "metrics": {"gap": NaN, "far": Infinity, "loss": 0.25}, "t_s": 5}\n'
+        )
+
+    world.runner.poll()
+
+    with world.database.read() as db:
+        assert [(m.name, m.value) for m in job_metrics(db, id) if m.step == 2] == [("loss", 0.25)]
+
+
+def test_a_kind_may_grant_its_jobs_more_time_to_stop(world):
+    world.runner.close()
+    world.kind_grace_s = 60.0
+    world.runner = world.restarted()
+    id = world.submit(work_s=60, stubborn=True)
+    row = world.until_begun(id)
+    world.runner.cancel(id)
+    world.clock.now_s += 59
+    world.runner.poll()
+    assert psutil.Process(row.pid).status() != psutil.STATUS_ZOMBIE
+
+    world.clock.now_s += 2
+
+    assert world.until_over(id).state == JobState.CANCELLED
+
+
+def test_a_kind_may_put_a_launcher_in_front_of_its_module(world):
+    world.launcher = lambda params: ["-X", params["mode"]]
+
+    id = world.restarted().submit(JobKind.EXPORT, {"mode": "utf8"}, "ana").id
+
+    assert world.row(id).command[1:5] == ["-X", "utf8", "-m", "tests.jobs.obedient_job"]
