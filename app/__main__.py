@@ -15,20 +15,22 @@ def main(argv: list[str]) -> int:
         return 2
     # Slow to load, and needless to say what is wrong with a flag.
     from app.main import Handrail, configure_logging  # noqa: PLC0415
-    from backend.db.engine import migrate  # noqa: PLC0415
+    from backend.db.engine import DatabaseRefusedError  # noqa: PLC0415
+    from backend.main import prepare_database  # noqa: PLC0415
 
     configure_logging()
-    if settings.migrate_only:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        migrate(settings.sqlalchemy_url)
-        print(f"The database in {settings.data_dir} is up to date.")
-        return 0
     try:
-        handrail = Handrail(settings)
-    except OSError as error:
+        if settings.migrate_only:
+            prepare_database(settings)
+            print(f"The database in {settings.data_dir} is up to date.")
+            return 0
+        handrail = Handrail(
+            settings,
+            ready=lambda: print(f"Handrail is at {handrail.url}   (Ctrl+C stops it)", flush=True),
+        )
+    except (SettingsError, DatabaseRefusedError, OSError) as error:
         print(f"handrail: {error}", file=sys.stderr)
         return 1
-    print(f"Handrail is at {handrail.url}   (Ctrl+C stops it)", flush=True)
     handrail.serve()
     return 0
 

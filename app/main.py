@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -19,14 +20,36 @@ from backend.settings import Settings
 GRACE_S = 3
 
 
+class _Server(uvicorn.Server):
+    """Says when it answers, and ends the pages' streams before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self.end_streams: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.end_streams()
+        await super().shutdown(sockets)
+
+
 class Handrail:
     """One running Handrail: the backend, its pages and the web server in front of them.
 
     Use: `Handrail(settings).serve()` blocks until a signal; `stop()` from any thread ends it.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, ready: Callable[[], None] = lambda: None) -> None:
         """Bind the port first: if that fails nothing was started.
+
+        Args:
+            settings: What the flags said; port 0 takes a free one, see `settings` of this object.
+            ready: Called once the address answers.
 
         Raises:
             OSError: The address is taken or not of this machine; the message says which.
@@ -37,23 +60,18 @@ class Handrail:
             self.settings = replace(settings, port=self._listener.getsockname()[1])
             self._backend = opened.enter_context(closing(build_backend(self.settings)))
             self._opened = opened.pop_all()
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self._backend.app,
-                log_level="warning",
-                # Pictures are compressed already: deflate would cost half as much again.
-                ws_per_message_deflate=False,
-                timeout_graceful_shutdown=GRACE_S,
-            )
+        config = uvicorn.Config(
+            self._backend.app,
+            log_level="warning",
+            # Pictures are compressed already: deflate would cost half as much again.
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=GRACE_S,
         )
+        self._server = _Server(config, ready)
 
     @property
     def url(self) -> str:
         return self.settings.url
-
-    @property
-    def started(self) -> bool:
-        return self._server.started
 
     def serve(self) -> None:
         """Serve until a signal or `stop()`, then close everything."""
@@ -68,7 +86,9 @@ class Handrail:
             partial(build_data_page, backend=self._backend),
             partial(build_setup_page, backend=self._backend),
         )
-        mount_pages(self._backend.app, pages, user_of=self._backend.user_of)
+        self._server.end_streams = mount_pages(
+            self._backend.app, pages, user_of=self._backend.user_of
+        )
         await self._server.serve(sockets=[self._listener])
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -43,14 +44,19 @@ def build_pages(*build_more: Callable[[gr.Blocks], None]) -> gr.Blocks:
 
 def mount_pages(
     app: FastAPI, pages: gr.Blocks, *, user_of: Callable[[HTTPConnection], Any]
-) -> FastAPI:
-    """Serve `pages` at `/` of `app` to whom `user_of` gives a name."""
+) -> Callable[[], None]:
+    """Serve `pages` at `/` of `app` to whom `user_of` gives a name.
+
+    Returns:
+        To be called when the server stops: ends the streams that Gradio keeps open to every
+        browser, for which the server would wait.
+    """
     app.mount(STATIC_URL, _FreshStatic(directory=STATIC), name="handrail-static")
     links = "".join(f'<link rel="stylesheet" href="{STATIC_URL}/{path}">' for path in STYLES)
     with warnings.catch_warnings():
         # Said of every mount with more than one page.
         warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
-        return gr.mount_gradio_app(
+        gr.mount_gradio_app(
             app,
             pages,
             path="/",
@@ -67,3 +73,6 @@ def mount_pages(
             head=links,
             show_error=True,
         )
+    mounted = [route.app for route in app.routes if isinstance(route, Mount)]
+    gradio = next(app for app in mounted if isinstance(app, gr.routes.App))
+    return gradio.stop_event.set

@@ -6,7 +6,6 @@ Chromium comes from the system: `HANDRAIL_CHROMIUM` names another one.
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,14 +31,13 @@ class ServedPages:
     """Handrail in this process, in a thread, as `python -m app` runs it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.handrail = Handrail(settings)
+        ready = threading.Event()
+        self.handrail = Handrail(settings, ready=ready.set)
         self.url = self.handrail.url
         self.data_dir = settings.data_dir
         self._thread = threading.Thread(target=self.handrail.serve)
         self._thread.start()
-        while not self.handrail.started:
-            assert self._thread.is_alive(), "the server ended while starting"
-            time.sleep(0.01)
+        assert ready.wait(timeout=30), "the server did not start"
 
     @property
     def ws_url(self) -> str:

@@ -7,7 +7,8 @@
 import { Line } from "./line.js";
 
 const KEEP_EVERY_MS = 33;
-const SILENT_AFTER_MS = 2000;
+const PROBE_EVERY_MS = 2000;
+const SILENT_AFTER_MS = 3000;
 const STOP_PATIENCE_MS = 300;
 const ASKED_FOR_MS = 60000;
 const MOST_HELD = 16;
@@ -26,6 +27,7 @@ export class Drive {
   #seq = 0;
   #sentAt = new Map();
   #acked_at = 0;
+  #sent_at = -Infinity;
   #waiting = new Map();
   #asked_at = null;
   #wanted = false;
@@ -116,8 +118,7 @@ export class Drive {
   }
 
   #beat() {
-    if (!this.lease.mine || document.hidden || this.muted !== "") return;
-    if (PHASES_OF_A_DRIVER.has(this.phase) && !this.focused) return;
+    if (!this.#mayBeat()) return;
     this.#sendKeep();
     // Refreshes that nobody acknowledges go into a dead connection.
     const oldest = this.#sentAt.values().next().value;
@@ -126,7 +127,15 @@ export class Drive {
     }
   }
 
+  #mayBeat() {
+    if (document.hidden) return false;
+    // A viewer's refresh moves nothing: its answer tells the time and that the link is alive.
+    if (!this.lease.mine) return performance.now() - this.#sent_at > PROBE_EVERY_MS;
+    return this.muted === "" && (this.focused || !PHASES_OF_A_DRIVER.has(this.phase));
+  }
+
   #sendKeep() {
+    this.#sent_at = performance.now();
     this.#seq += 1;
     const sent_ms = this.#clock.certain();
     if (this.#send({ type: "keep", seq: this.#seq, held: this.held, axes: this.#axes, sent_ms })) {
@@ -191,12 +200,14 @@ export class Drive {
   #opened() {
     this.#sentAt.clear();
     this.#acked_at = Date.now();
+    this.#sendKeep();
     // Who drove before the link broke goes on, if nobody else took over.
     if (this.#wanted) this.#send({ type: "take" });
     this.#on.changed();
   }
 
   #closed() {
+    this.#sent_at = -Infinity;
     this.#sources.clear();
     this.#sentAt.clear();
     this.#clock.forget();

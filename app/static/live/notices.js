@@ -62,6 +62,10 @@ export class Notices {
     this.#banner.replaceChildren(icon, words, what, button);
     this.#banner.hidden = false;
     clearTimeout(this.#bannerTimer);
-    this.#bannerTimer = setTimeout(() => { this.#banner.hidden = true; }, BANNER_MS);
+    this.#bannerTimer = setTimeout(() => this.hideGrade(), BANNER_MS);
+  }
+
+  hideGrade() {
+    this.#banner.hidden = true;
   }
 }

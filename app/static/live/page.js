@@ -12,6 +12,7 @@ import { JogPanel } from "./jog_panel.js";
 import { Keyboard } from "./keyboard.js";
 import { Line } from "./line.js";
 import { Notices } from "./notices.js";
+import { OperatorDesk } from "./operator_desk.js";
 import { Overlays } from "./overlays.js";
 import { partsOf } from "./paint.js";
 import { Panels } from "./panels.js";
@@ -22,13 +23,11 @@ import { Strip } from "./strip.js";
 import { View } from "./view.js";
 
 const NUMBERS_EVERY_MS = 250;
-const RERECORD_WITHIN_MS = 60000;
 
 class LivePage {
   #ending = new AbortController();
   #clock = new ServerClock();
   #view = new View();
-  #restart_until = 0;
   #profile = chosenProfile();
 
   constructor(element) {
@@ -38,7 +37,7 @@ class LivePage {
     this.parts = parts;
     this.notices = new Notices({ toasts: parts.toasts, banner: parts.banner });
     this.overlays = new Overlays(parts);
-    this.strip = new Strip({ root: parts["strip-plot"], empty: parts["strip-empty"], now: parts["strip-now"] });
+    this.strip = new Strip({ root: parts["strip-plot"], now: parts["strip-now"] });
     this.cameras = new Cameras({
       root: parts.cams, empty: parts["cams-empty"], clock: this.#clock,
       acknowledge: (camera) => this.live.send(new Uint8Array([camera])),
@@ -47,35 +46,42 @@ class LivePage {
     this.drive = new Drive({ clock: this.#clock, on: {
       changed: () => this.#changed(),
       answered: (command, answer) => this.#answered(command, answer),
-      undelivered: (command) => this.#undelivered(command),
+      undelivered: (command) => {
+        if (command === "stop") this.overlays.stopUndelivered();
+        else this.desk.undelivered(command);
+      },
     } });
+    this.desk = new OperatorDesk({
+      view: this.#view, drive: this.drive, notices: this.notices, task: parts.task,
+    });
+    const command = (name, params) => this.desk.command(name, params);
     this.live = new Line("/ws/live", {
       opened: () => this.cameras.forgive(),
       closed: () => this.#lost(),
       received: (data) => this.#received(data),
     });
     this.buttons = new CommandButtons({
-      root: parts.commands, stop: parts.stop, press: (command) => this.#command(command),
+      root: parts.commands, stop: parts.stop, press: command,
     });
     this.session = new SessionPanel({
       openRoot: parts["cams-empty"], closeRoot: parts.session,
-      open: (params) => this.drive.command("open", params),
-      close: () => this.#command("close"),
+      open: (params) => command("open", params),
+      close: () => command("close"),
     });
     this.help = new Help({ root: parts.help, choose: (name) => this.#chooseProfile(name) });
     this.jog = new JogPanel({ root: parts.jog, signal, touch: (codes) => this.#hold("touch", codes) });
     this.keyboard = new Keyboard({ keys: this.#view.keys, signal, on: {
       held: (codes) => this.#hold("keyboard", codes),
-      command: (command) => this.#command(command),
+      command,
       enlarge: () => this.cameras.cycle(),
-      undo: () => this.#undo(),
+      undo: () => this.desk.undo(),
       help: () => this.help.toggle(this.#view.keys),
       escape: () => this.#escape(),
       focus: (focused) => this.#focus(focused),
     } });
     this.pad = new GamepadReader({ signal, on: {
       axes: (axes) => this.#unmute(() => this.drive.setAxes(axes)),
-      command: (command) => this.#command(command),
+      command,
       unplugged: () => this.#unplugged(),
     } });
     this.#wireFields(signal);
@@ -101,7 +107,7 @@ class LivePage {
     if (message.type === "tick") {
       this.#view.setTick(message);
       this.strip.add(message);
-      this.#phaseMayHaveChanged();
+      if (this.drive.phase !== this.#view.phase) this.#changed();
     } else if (message.type === "hello") {
       this.#clock.arrived(message.server_ms);
       const graded = this.#view.setHello(message);
@@ -116,6 +122,8 @@ class LivePage {
   }
 
   #notice({ level, code, message }) {
+    // The phase bar says it already, and for as long as it lasts.
+    if (code === "held") return;
     if (code !== "lease_asked") {
       this.notices.toast(level, message, { key: code });
     } else if (this.drive.lease.mine) {
@@ -125,88 +133,18 @@ class LivePage {
     }
   }
 
+  #answered(command, answer) {
+    if (command === "open") this.session.answered();
+    this.desk.answered(command, answer);
+    this.#changed();
+  }
+
   #lost() {
     this.#view.lose();
     this.#changed();
   }
 
   // --- what a person does
-
-  #command(command) {
-    if (command === "rerecord") return this.#rerecord();
-    this.#restart_until = 0;
-    if (command !== "stop" && !this.#mayCommand()) return undefined;
-    this.drive.muted = "";
-    const params = command === "start" ? this.#startParams() : {};
-    return this.drive.command(command, params);
-  }
-
-  #mayCommand() {
-    const { holder, mine } = this.drive.lease;
-    if (mine || holder === null) return this.#view.mayOperate || this.#refuse("Your role may watch and stop, not drive.");
-    return this.#refuse(`${holder} drives.`, "Ask for the lease first.");
-  }
-
-  #refuse(message, hint = "") {
-    this.notices.toast("warning", message, { hint, key: "refused" });
-    return false;
-  }
-
-  #startParams() {
-    const task = this.parts.task.value.trim();
-    return this.#view.phase === "idle" && task ? { task } : {};
-  }
-
-  // End without a grade, and start again as soon as the robot is back at its start.
-  #rerecord() {
-    if (this.#view.phase === "idle") return this.#command("start");
-    if (this.#command("abort") !== undefined) this.#restart_until = performance.now() + RERECORD_WITHIN_MS;
-    return undefined;
-  }
-
-  #phaseMayHaveChanged() {
-    if (this.drive.phase === this.#view.phase) return;
-    this.#changed();
-    if (this.#view.phase === "idle" && performance.now() < this.#restart_until && this.drive.active) {
-      this.#command("start");
-    } else if (this.#view.phase === "stopped" || this.#view.phase === "closed") {
-      this.#restart_until = 0;
-    }
-  }
-
-  #answered(command, answer) {
-    if (command === "open") this.session.answered();
-    if (!answer.accepted) {
-      this.#restart_until = 0;
-      const { message, hint } = answer.error ?? { message: `${command} was refused`, hint: "" };
-      this.notices.toast("warning", message, { hint, key: "refused" });
-    } else if (command === "success" || command === "failure") {
-      this.notices.graded(command, this.#view.episodeNumber, () => this.#undo());
-    }
-    this.#changed();
-  }
-
-  #undelivered(command) {
-    if (command === "stop") this.overlays.stopUndelivered();
-    else this.notices.toast("error", `“${command}” did not reach the server.`, {
-      hint: "The link is being made again; then press it once more.", key: "undelivered",
-    });
-  }
-
-  async #undo() {
-    if (!this.#view.session?.last_episode_id) return this.#refuse("There is no grade to undo.");
-    try {
-      const reply = await fetch("/api/labels/undo", {
-        method: "POST", headers: { "content-type": "application/json" }, body: "{}",
-      });
-      const body = await reply.json();
-      if (!reply.ok) return this.notices.toast("warning", body.error.message, { hint: body.error.hint });
-      this.parts.banner.hidden = true;
-      return this.notices.toast("info", "The last grade was taken back.", { hint: "The episode is kept." });
-    } catch {
-      return this.notices.toast("error", "The grade was not taken back: no answer from the server.");
-    }
-  }
 
   #hold(source, codes) {
     this.#unmute(() => this.drive.hold(source, codes));
@@ -263,7 +201,7 @@ class LivePage {
       if (event.key === "Enter" || event.key === "Escape") task.blur();
     }, { signal });
     task.addEventListener("input", () => { this.panels.taskEdited = true; }, { signal });
-    undo.addEventListener("click", () => this.#undo(), { signal });
+    undo.addEventListener("click", () => this.desk.undo(), { signal });
     unfocused.addEventListener("click", () => { window.focus(); this.#focus(true); }, { signal });
     lease.addEventListener("click", () => {
       lease.blur();
@@ -288,7 +226,9 @@ class LivePage {
   // --- what is shown
 
   #changed() {
+    const before = this.drive.phase;
     this.drive.phase = this.#view.phase;
+    if (before !== this.#view.phase) this.desk.phaseChanged();
     this.#render();
   }
 

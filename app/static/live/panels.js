@@ -44,7 +44,6 @@ export class Panels {
     setText(parts["episode-clock"], clock(episode?.elapsed_s));
     setText(parts["episode-steps"], count(episode?.steps));
     setText(parts["episode-human"], episode?.steps ? percent(episode.human_steps / episode.steps) : "–");
-    setText(parts.policy, view.policy || "–");
     if (!this.taskEdited && session && document.activeElement !== parts.task) {
       const task = episode?.task || session.task;
       if (parts.task.value !== task) parts.task.value = task;
@@ -74,12 +73,13 @@ export class Panels {
     setText(parts["count-failure"], String(counts.failure));
     setText(parts["count-rate"], percent(counts.rate));
     setText(parts["count-interval"], counts.rate === null
-      ? "success rate"
-      : `success, 95 %: ${Math.round(counts.rate_low * 100)}–${Math.round(counts.rate_high * 100)} %`);
+      ? "success"
+      : `success [${Math.round(counts.rate_low * 100)}–${Math.round(counts.rate_high * 100)} %]`);
+    parts["count-interval"].title = "In square brackets: 95 % interval of the success rate";
     setText(parts["count-human"], percent(counts.human_share));
     setText(parts["count-pace"], per_hour(counts.attempts_per_hour));
-    setShown(parts.last, Boolean(last));
-    setText(parts["last-text"], counts.unlabeled ? `${counts.unlabeled} without a grade` : "Last grade");
+    parts.undo.disabled = !last;
+    setText(parts["last-text"], counts.unlabeled ? `${counts.unlabeled} without a grade` : "");
   }
 
   #header(view) {

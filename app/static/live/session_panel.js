@@ -1,6 +1,11 @@
 // Opening a session with a robot and a policy, and closing it.
 
-import { make, setShown, setText } from "./paint.js";
+import { make, setData, setShown, setText } from "./paint.js";
+
+const POLICY_WORDS = {
+  hold: "“hold” keeps the arm still: you drive",
+  scripted: "“scripted” is the simulator's own expert",
+};
 
 export class SessionPanel {
   #open;
@@ -46,7 +51,10 @@ export class SessionPanel {
       this.#chosen = true;
       this.#offerPolicies();
     });
-    this.#policy.addEventListener("change", () => { this.#chosen = true; });
+    this.#policy.addEventListener("change", () => {
+      this.#chosen = true;
+      this.#describe();
+    });
 
     this.#close = make("div", "session-close");
     this.#summary = make("span", "session-summary");
@@ -71,10 +79,22 @@ export class SessionPanel {
   }
 
   #offerPolicies() {
-    const robot = this.#robots.find((each) => each.name === this.#robot.value);
+    const robot = this.#chosenRobot();
     if (robot === undefined) return;
     fill(this.#policy, robot.policies);
-    setText(this.#about, robot.description || robot.robot_type || "");
+    this.#describe();
+  }
+
+  #chosenRobot() {
+    return this.#robots.find((each) => each.name === this.#robot.value);
+  }
+
+  #describe() {
+    const robot = this.#chosenRobot();
+    const facts = [robot?.robot_type, robot?.cameras?.join(", "), robot?.fps && `${robot.fps} Hz`];
+    const about = [facts.filter(Boolean).join(" · "), POLICY_WORDS[this.#policy.value] ?? ""];
+    setText(this.#about, robot?.problem || about.filter(Boolean).join(". "));
+    setData(this.#about, "wrong", robot?.problem ? "yes" : "no");
   }
 
   // The command was answered: the button may be pressed again.
@@ -88,21 +108,22 @@ export class SessionPanel {
     setShown(this.#closeRoot, !closed && view.phase !== "unknown");
     for (const part of [this.#choices, this.#about, this.#button]) setShown(part, closed);
     const busy = performance.now() < this.#busy_until && closed;
-    this.#button.disabled = busy || !view.mayDrive || !view.possible.includes("open");
+    const wrong = Boolean(this.#chosenRobot()?.problem);
+    this.#button.disabled = busy || wrong || !view.mayDrive || !view.possible.includes("open");
     setText(this.#button, busy ? "Connecting …" : "Open session");
     const [title, advice] = invitation(view);
     setText(this.#title, title);
     setText(this.#advice, advice);
     if (session === null) return;
     this.#follow(session, closed);
-    setText(this.#summary, `${session.robot} · ${view.policy}`);
+    setText(this.#summary, `${session.robot} · policy ${view.policy}`);
     this.#closeButton.disabled = !view.mayDrive;
   }
 
   // Until the person has chosen, the form shows what the server would open.
   #follow(session, closed) {
     if (this.#robots.length === 0 && session.robot) {
-      this.setRobots([{ name: session.robot, policies: session.policies, description: "" }]);
+      this.setRobots([{ name: session.robot, policies: session.policies }]);
     }
     if (this.#chosen || !closed) return;
     choose(this.#robot, session.robot);
@@ -110,6 +131,7 @@ export class SessionPanel {
     this.#offerPolicies();
     this.#policy.dataset.of = this.#robot.value;
     choose(this.#policy, session.policy);
+    this.#describe();
   }
 }
 

@@ -3,7 +3,7 @@
 // Drawn by uPlot at frame rate on a fixed range, so that a slope means the same at any moment. The
 // axis counts control steps; between two ticks it glides on, so that the curve does not jerk.
 
-import { setShown, setText } from "./paint.js";
+import { setData, setText } from "./paint.js";
 import { StripData, WINDOW_S } from "./strip_data.js";
 import { signed } from "./units.js";
 
@@ -28,7 +28,6 @@ function readPalette() {
 
 export class Strip {
   #root;
-  #empty;
   #now;
   #data = new StripData();
   #plot = null;
@@ -36,9 +35,8 @@ export class Strip {
   #ticked_at = 0;
   #size = "";
 
-  constructor({ root, empty, now }) {
+  constructor({ root, now }) {
     this.#root = root;
-    this.#empty = empty;
     this.#now = now;
     const dark = new MutationObserver(() => { this.#palette = null; });
     dark.observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -57,17 +55,18 @@ export class Strip {
     this.#data.grade(outcome);
   }
 
-  // Four times a second: the numbers, and whether there is anything to draw.
-  render(tick, possible) {
+  // Four times a second: the numbers, or why there are none.
+  render(tick, open) {
     const known = tick?.value !== null && tick?.value !== undefined;
-    setShown(this.#empty, !this.#data.hasValue);
-    setText(this.#empty, possible
-      ? "No critic is loaded, so there is no value to show. The lane below shows who drives."
-      : "Value and driver appear here while a session is open.");
-    const spread = tick?.spread === null || tick?.spread === undefined ? "" : ` ± ${tick.spread.toFixed(2)}`;
-    setText(this.#now, known
-      ? `value ${signed(tick.value)}${spread}   advantage ${signed(tick.advantage)}`
-      : "");
+    setData(this.#now, "known", known ? "yes" : "no");
+    if (known) {
+      const spread = tick.spread === null ? "" : ` ± ${tick.spread.toFixed(2)}`;
+      setText(this.#now, `value ${signed(tick.value)}${spread}   advantage ${signed(tick.advantage)}`);
+    } else {
+      setText(this.#now, open
+        ? "No critic is loaded, so there is no value to show; the lane shows who drives."
+        : "Value and driver appear here while a session is open.");
+    }
   }
 
   // Once a frame.
@@ -193,9 +192,10 @@ export class Strip {
       const at = plot.valToPos(x, "x", true);
       ctx.fillStyle = this.#palette[kind] ?? this.#palette.muted;
       ctx.fillRect(at - ratio, bbox.top, kind === "start" ? ratio : 2.5 * ratio, laneTop - bbox.top);
-      const width = ctx.measureText(text).width;
-      const left = kind === "start" ? at + 5 * ratio : at - width - 6 * ratio;
-      ctx.fillText(text, left, bbox.top + 3 * ratio);
+      // Starts are named to the right of their line, ends below that to the left of theirs.
+      const starts = kind === "start";
+      ctx.textAlign = starts ? "left" : "right";
+      ctx.fillText(text, at + (starts ? 5 : -6) * ratio, bbox.top + (starts ? 3 : 17) * ratio);
     }
   }
 }

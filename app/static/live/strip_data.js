@@ -29,10 +29,6 @@ export class StripData {
     return this.columns[0].at(-1) ?? 0;
   }
 
-  get hasValue() {
-    return this.columns[1].some((value) => value !== null);
-  }
-
   // The axis counts the robot's control steps; a tick that was missed leaves a gap.
   add(tick) {
     if (tick.step === this.last) return;

@@ -19,6 +19,8 @@ export class View {
   everLinked = false;
   attempts = 0;
   pad = "";
+  // Number of the attempt that is running or ran last, null before the first.
+  lastNumber = null;
   #phase = "unknown";
   #ticked_at = 0;
   // What each phase allows, as the server said when it was last in it.
@@ -26,6 +28,7 @@ export class View {
 
   setTick(tick) {
     this.tick = tick;
+    if (tick.episode) this.lastNumber = tick.episode.number;
     this.#phase = tick.phase;
     this.#ticked_at = performance.now();
   }
@@ -89,11 +92,8 @@ export class View {
   }
 
   get episode() {
+    if (this.phase === "unknown") return null;
     return (this.tick ?? this.session)?.episode ?? null;
-  }
-
-  get episodeNumber() {
-    return this.episode?.number ?? null;
   }
 
   get rates() {

@@ -38,29 +38,37 @@ export function isMoving(phase) {
   return MOVING.has(phase);
 }
 
+// A reason as a whole sentence.
+function sentence(words) {
+  const text = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
 // One sentence under the phase: what is going on and what to press next.
 export function phaseNote(view) {
   const key = (command) => view.keys.keyOf.get(command);
   const who = view.lease.mine ? "You" : (view.lease.holder ?? "A person");
   switch (view.phase) {
     case "closed":
-      return view.reason || "Open a session to connect the robot.";
+      return view.reason ? sentence(view.reason) : "Open a session to connect the robot.";
     case "idle":
       return `The robot holds still. ${key("start")} starts the next attempt.`;
     case "policy":
-      return `${view.policy ? `“${view.policy}” moves the robot.` : ""} ${key("intervene")} takes over.`.trim();
+      return view.policy === "hold"
+        ? `“hold” keeps the robot still. ${key("intervene")} takes over.`
+        : `“${view.policy}” moves the robot. ${key("intervene")} takes over.`;
     case "human":
       return view.lease.mine
         ? `You move the robot. ${key("intervene")} gives it back.`
         : `${who} moves the robot.`;
     case "held":
-      return view.reason || "Nobody drives; the robot holds its pose.";
+      return `${sentence(view.reason || "nobody drives")} ${key("start")} goes on, ${key("intervene")} takes over.`;
     case "ended":
       return "The episode is being written.";
     case "resetting":
       return "The robot moves to its start pose. Keep clear.";
     case "stopped":
-      return `${view.reason || "The robot holds still."} “Clear the stop” goes on.`;
+      return `${sentence(view.reason || "the robot holds still")} “Clear the stop” goes on.`;
     default:
       return view.actor?.message || "Nothing is known about the robot right now.";
   }
