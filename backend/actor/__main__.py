@@ -10,6 +10,7 @@ recovered. This file builds the parts and waits; what they do is theirs.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -39,6 +40,8 @@ TOKEN_VARIABLE = "HANDRAIL_ACTOR_TOKEN"
 TOKEN_FILE = "actor.token"
 # How long another thread may hold the interpreter while the loop's tick is due, seconds.
 SWITCH_INTERVAL_S = 0.0005
+# The loop does little and must do it on time; only privileged processes may ask for this.
+LOOP_NICENESS = -10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,13 @@ def read_token(data_dir: Path) -> str:
     return given
 
 
+def put_first() -> None:
+    """Let the calling thread run before others where the system permits, else leave it as it is."""
+    with contextlib.suppress(PermissionError):
+        # On Linux a priority belongs to a thread, not to its process.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOOP_NICENESS)
+
+
 def run(options: Options) -> bool:
     """Build everything, work until told to stop, take everything apart.
 
@@ -131,6 +141,7 @@ def run(options: Options) -> bool:
     failed = threading.Event()
 
     def work() -> None:
+        put_first()
         try:
             loop.run()
         except Exception:
