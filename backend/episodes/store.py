@@ -62,6 +62,7 @@ class EpisodeWriter:
         self._waiting: list[Step] = []
         self._flushed_wall_s: float | None = None
         self._starts_fragment = False
+        self._torn = False
         self._schema = schema_of(header)
         self._file = (folder / STEPS_FILE).open("wb")
         self._stream = pa.ipc.new_stream(self._file, self._schema)
@@ -103,9 +104,10 @@ class EpisodeWriter:
             ValueError: It does not fit the header or does not follow the last step.
             OSError: The disk did not take it.
         """
-        if self._lock is None:
-            raise ValueError(f"episode {self.header.id} is closed and takes no more steps")
+        self._check_open()
         check_step(step, self.header, expected_step=self.num_steps)
+        # Until everything has the step, files may differ in length: no such take may be finished.
+        self._torn = True
         if self._flushed_wall_s is None:
             self._flushed_wall_s = step.wall_s
         if (
@@ -120,14 +122,17 @@ class EpisodeWriter:
         self._waiting.append(step)
         self.num_steps += 1
         self.num_human_steps += step.driver is Driver.HUMAN
+        self._torn = False
 
     def flush(self) -> None:
         """Bring all steps to the disk; their last frames follow with the next step."""
         if not self._waiting or self._lock is None:
             return
+        torn, self._torn = self._torn, True
         self._write_waiting()
         for video in self._videos.values():
             fsync_path(video.path)
+        self._torn = torn
         self._starts_fragment = True
 
     def _write_waiting(self) -> None:
@@ -143,8 +148,7 @@ class EpisodeWriter:
             ValueError: `end` counts other steps than were added, or the episode is closed.
             OSError: The disk did not take it; the take stays unfinished and can be recovered.
         """
-        if self._lock is None:
-            raise ValueError(f"episode {self.header.id} is closed already")
+        self._check_open()
         counted = (end.num_steps, end.num_human_steps)
         if counted != (self.num_steps, self.num_human_steps):
             raise ValueError(
@@ -164,6 +168,15 @@ class EpisodeWriter:
             self._close_files()
         finally:
             self._let_go()
+
+    def _check_open(self) -> None:
+        if self._lock is None:
+            raise ValueError(f"episode {self.header.id} is closed")
+        if self._torn:
+            raise ValueError(
+                f"step {self.num_steps} of episode {self.header.id} could not be written: close "
+                "it and recover what was"
+            )
 
     def _close_files(self) -> None:
         for video in self._videos.values():

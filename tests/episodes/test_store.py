@@ -11,6 +11,7 @@ import pytest
 from backend.domain import Driver, EndReason, Outcome
 from backend.episodes.files import is_locked
 from backend.episodes.format import EpisodeEnd
+from backend.episodes.recovery import recover
 from backend.episodes.remux import count_frames
 from backend.episodes.store import (
     EpisodeFormatError,
@@ -176,3 +177,46 @@ def test_a_killed_recorder_loses_at_most_its_last_second(tmp_path, num_steps):
         assert num_steps - second <= whole <= num_steps
         with VideoReader(video_path(folder, camera)) as video:
             assert step_in_frame(video.frame(whole - 1), camera) == (whole - 1) % 30
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from backend.episodes.store import EpisodeWriter
+from tests.episodes.episode_fixtures import make_header, make_step
+
+# Writing beyond this size fails as on a full disk.
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+header = make_header()
+writer = EpisodeWriter.create(Path(sys.argv[1]), header)
+try:
+    for step in range(500):
+        writer.add(make_step(step, header))
+except OSError:
+    pass
+try:
+    writer.add(make_step(writer.num_steps, header))
+except ValueError as error:
+    print(error)
+try:
+    writer.close()
+except OSError:
+    print("closed", writer.num_steps)
+writer.close()
+"""
+
+
+def test_a_full_disk_ends_the_take_and_what_was_written_can_be_recovered(tmp_path):
+    child = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+        check=True,
+    )
+
+    first, last = child.stdout.splitlines()
+    assert "could not be written: close it and recover what was" in first
+    assert not is_locked(tmp_path / "e1")
+    assert recover(tmp_path / "e1").num_steps >= int(last.removeprefix("closed ")) - 20
