@@ -17,7 +17,7 @@ import torch
 from backend.domain import Outcome
 from backend.learning.acting import CheckpointPolicy
 from backend.learning.advantages import best_word, worst_word
-from backend.learning.config import load_config
+from backend.learning.config_files import load_config
 from backend.learning.labels import make_labels
 from backend.learning.learner import Learner
 from backend.learning.probes import conditioning, value_order

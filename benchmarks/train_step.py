@@ -31,7 +31,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from backend.domain import Outcome
-from backend.learning.config import load_config
+from backend.learning.config_files import load_config
 from backend.learning.inputs import dataset_stats, pixels
 from backend.learning.labels import make_labels
 from backend.learning.learner import Learner

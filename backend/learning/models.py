@@ -18,7 +18,8 @@ from lerobot.processor import NormalizerProcessorStep, PolicyProcessorPipeline
 from lerobot.utils.constants import ACTION, OBS_IMAGES, OBS_STATE
 from safetensors.torch import load_file
 
-from backend.learning.config import LearnerConfig, config_from_dict, config_to_dict
+from backend.learning.config import LearnerConfig
+from backend.learning.config_files import config_from_dict, config_to_dict
 from backend.learning.critic import Critic
 from backend.learning.inputs import Stats
 from backend.learning.pi05_rl.configuration_pi05_rl import PALIGEMMA_TOKENIZER, PI05RLConfig

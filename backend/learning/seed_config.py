@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.learning.config import ConfigError, LearnerConfig, load_config
+from backend.learning.config import ConfigError, LearnerConfig
+from backend.learning.config_files import load_config
 
 # Their field to ours. Later versions of the seed renamed nothing, so these hold for all of them.
 FIELDS = {

@@ -19,7 +19,8 @@ from backend.learning.checkpoints import (
     save_checkpoint,
     step_folder,
 )
-from backend.learning.config import LearnerConfig, config_from_dict, config_to_dict
+from backend.learning.config import LearnerConfig
+from backend.learning.config_files import config_from_dict, config_to_dict
 from backend.learning.inputs import dataset_stats
 from backend.learning.labels import make_labels
 from backend.learning.learner import Learner, Metrics

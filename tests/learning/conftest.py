@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.learning.config import LearnerConfig, load_config
+from backend.learning.config import LearnerConfig
+from backend.learning.config_files import load_config
 from backend.learning.learner import Learner
 from backend.learning.replay import EpisodeArrays
 from backend.learning.training import start_run

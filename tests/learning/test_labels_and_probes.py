@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from backend.domain import Outcome
 from backend.learning.acting import CheckpointPolicy
-from backend.learning.config import config_from_dict
+from backend.learning.config_files import config_from_dict
 from backend.learning.labels import make_labels, positive_fraction
 from backend.learning.probes import auc, conditioning, spearman, value_order
 from backend.learning.scoring import score_episodes

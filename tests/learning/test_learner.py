@@ -39,7 +39,10 @@ def changed(before: dict, after: dict) -> set[str]:
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
-@pytest.mark.parametrize("overrides", [{}, JOINT], ids=["rounds", "joint"])
+IN_BF16 = {**JOINT, "model.dtype": "bfloat16"}
+
+
+@pytest.mark.parametrize("overrides", [{}, JOINT, IN_BF16], ids=["rounds", "joint", "joint bf16"])
 def test_two_steps_saved_and_resumed_to_four_equal_an_unbroken_run(
     make_learner, episodes, tmp_path, overrides
 ):
@@ -174,6 +177,20 @@ def test_the_target_critic_moves_slowly_towards_the_live_one(make_learner):
     for name, average in learner.target.named_parameters():
         assert torch.allclose(average, before[name].lerp(live[name], 0.5), atol=1e-6), name
         assert not average.requires_grad
+
+
+def test_under_bf16_head_target_and_masters_are_float32(make_learner):
+    learner = make_learner(IN_BF16)
+    learner.train_step()
+    critic = learner.models.critic
+
+    layer = critic.layers[0].self_attn.q_proj.weight
+    assert layer.dtype == torch.bfloat16
+    assert (
+        learner.critic_optimizer.master("layers.0.self_attn.q_proj.weight").dtype == torch.float32
+    )
+    assert {p.dtype for p in critic.head.parameters()} == {torch.float32}
+    assert {p.dtype for p in learner.target.parameters()} == {torch.float32}
 
 
 def test_relabelling_an_episode_changes_what_is_learned_next(make_learner, episodes):

@@ -17,7 +17,7 @@ from backend.learning.checkpoints import (
     create_tiny_checkpoint,
     load_training_state,
 )
-from backend.learning.config import load_config
+from backend.learning.config_files import load_config
 from backend.learning.critic import Critic
 from backend.learning.inputs import dataset_stats
 from backend.learning.learner import Learner
@@ -25,7 +25,8 @@ from backend.learning.lora import merged_weights
 from backend.learning.models import embodiment_of, load_models, start_models
 from backend.learning.optimizer import MasterOptimizer
 from backend.learning.pi05_rl.configuration_pi05_rl import PI05RLConfig
-from backend.learning.pi05_rl.modeling_pi05_rl import PI05RLPolicy, PI05RLPytorch
+from backend.learning.pi05_rl.modeling_pi05_rl import PI05RLPolicy
+from backend.learning.pi05_rl.network import PI05RLPytorch
 from backend.learning.scoring import score_episode
 from backend.learning.trainable import ACTOR_PARTS, TrainableError, describe, select_trainable
 from backend.learning.training import resume_run, run_training, save_run, start_run

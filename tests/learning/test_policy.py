@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from backend.learning.inputs import ModelInputs, pixels
 from backend.learning.pi05_rl.configuration_pi05_rl import PI05RLConfig
-from backend.learning.pi05_rl.modeling_pi05_rl import PI05RLPytorch
+from backend.learning.pi05_rl.network import PI05RLPytorch
 from backend.learning.pi05_rl.processor_pi05_rl import (
     OBS_PLAIN_TOKENS,
     PromptTooLongError,
