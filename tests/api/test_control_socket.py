@@ -1,6 +1,7 @@
 """Who may drive, and what reaches the actor."""
 
 import json
+import socket
 
 import pytest
 from websockets.exceptions import ConnectionClosedError
@@ -213,3 +214,29 @@ def test_what_is_not_understood_is_refused_by_name_and_closes_only_this_connecti
     assert named in closed.value.rcvd.reason
     assert [right.next()["holder"] for _ in range(2)] == ["wrong", None], "its lease is free"
     assert right.take()["mine"] is True
+
+
+def test_a_page_that_reads_no_answers_is_let_go(server, open_control):
+    watching = open_control("Bo")
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.port))
+        deaf.sendall(
+            b"GET /ws/control?name=Deaf HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Sec-WebSocket-Version: 13\r\n\r\n"
+        )
+        assert deaf.recv(12) == b"HTTP/1.1 101"
+        deaf.sendall(as_frame({"type": "take"}))
+        assert watching.next()["holder"] == "Deaf"
+
+        unheard = as_frame({"type": "keep", "seq": 10**15})
+        deaf.sendall(unheard * 60_000)
+
+        assert watching.next(timeout_s=30)["holder"] is None
+
+
+def as_frame(message):
+    """A short text message as a client's WebSocket frame, masked with zeros."""
+    text = json.dumps(message).encode()
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
