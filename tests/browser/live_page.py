@@ -22,8 +22,8 @@ class LivePage:
         self.task = page.locator("[data-part=task]")
         self.help = page.locator("[data-part=help]")
 
-    def says(self, word: str) -> None:
-        expect(self.phase_word).to_have_text(word, timeout=PATIENCE_MS)
+    def says(self, word: str, *, timeout_s: float = PATIENCE_MS / 1000) -> None:
+        expect(self.phase_word).to_have_text(word, timeout=timeout_s * 1000)
 
     def lease_says(self, text: str) -> None:
         expect(self.lease).to_have_text(text, timeout=PATIENCE_MS)
