@@ -143,6 +143,7 @@ def report(learner: Learner, held_out: list[EpisodeArrays], *, samples: int) -> 
             [values[e.episode_id] for e in held_out],
             [sampler.returns_of(e.episode_id) for e in held_out],
             [e.outcome for e in held_out],
+            [e.source for e in held_out],
         ),
     }
 

@@ -28,7 +28,7 @@ class ModelConfig:
     num_inference_steps: int = 10
     # State and action go to [-1, 1] by the 1st and 99th percentile or by the extremes.
     normalization: Literal["quantiles", "min_max"] = "quantiles"
-    # Whose statistics normalise: the checkpoint's (when it is an RL checkpoint) or the data's.
+    # Whose statistics normalise. `auto`: a trained RL checkpoint's own, else the data's.
     statistics: Literal["auto", "checkpoint", "data"] = "auto"
     # Prompt tokens; longer prompts are refused, never cut. None: 200 for base, 64 for tiny.
     tokenizer_max_length: int | None = None

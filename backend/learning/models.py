@@ -193,9 +193,10 @@ def _restarted(models: Models, config: LearnerConfig, data_stats: Stats | None) 
     if config.model.gradient_checkpointing:
         policy.model.gradient_checkpointing_enable()
     stats = _step(models.preprocessor, NormalizerProcessorStep).stats
-    if config.model.statistics == "data":
+    never_trained = not models.longest
+    if config.model.statistics == "data" or (config.model.statistics == "auto" and never_trained):
         if data_stats is None:
-            raise ValueError("model.statistics is 'data', but no episodes are given")
+            raise ValueError(f"{start} was never trained: give the statistics of the episodes")
         stats = data_stats
     # Words and statistics are this run's; the tokenizer stays the checkpoint's.
     preprocessor, postprocessor = make_pi05_rl_pre_post_processors(

@@ -137,23 +137,28 @@ def value_order(
     values: Sequence[Float[np.ndarray, " t"]],
     returns: Sequence[Float[np.ndarray, " t"]],
     outcomes: Sequence[Outcome],
+    sources: Sequence[str],
 ) -> dict[str, float]:
     """Return how well values order states: over judged, held-out episodes.
 
     `spearman`: of value and true return over all steps. `auc`: chance that the mean value of a
-    success lies above that of a failure. Look at them by source too: a critic that has learned to
-    tell demonstrations from the policy's own attempts scores well without knowing progress.
+    success lies above that of a failure. `auc_within_source`: the same among episodes of one
+    source, averaged; far below `auc`, the critic tells demonstrations from the policy's attempts
+    instead of good from bad.
     """
     judged = [i for i, outcome in enumerate(outcomes) if outcome is not Outcome.NONE]
     if not judged:
-        return {"spearman": float("nan"), "auc": float("nan")}
+        return dict.fromkeys(("spearman", "auc", "auc_within_source"), float("nan"))
+    means = np.array([values[i].mean() for i in judged])
+    succeeded = np.array([outcomes[i] is Outcome.SUCCESS for i in judged])
+    source = np.array([sources[i] for i in judged])
+    within = [auc(means[source == s], succeeded[source == s]) for s in sorted(set(source))]
+    known = [value for value in within if not np.isnan(value)]
     return {
         "spearman": spearman(
             np.concatenate([values[i] for i in judged]),
             np.concatenate([returns[i] for i in judged]),
         ),
-        "auc": auc(
-            np.array([values[i].mean() for i in judged]),
-            np.array([outcomes[i] is Outcome.SUCCESS for i in judged]),
-        ),
+        "auc": auc(means, succeeded),
+        "auc_within_source": _mean(np.array(known)),
     }

@@ -1,6 +1,4 @@
-"""What the learning tests share: few threads, a tiny learner, third-party warnings by name."""
-
-from pathlib import Path
+"""What the learning tests share: one thread, a tiny learner."""
 
 import pytest
 import torch
@@ -12,19 +10,11 @@ from backend.learning.replay import EpisodeArrays
 from backend.learning.training import start_run
 from tests.learning.synthetic import good_and_bad
 
-HERE = Path(__file__).parent
 
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            # LeRobot's config base class says so whenever no device is named.
-            item.add_marker(pytest.mark.filterwarnings("ignore:.*joblib.*:UserWarning"))
-
-
-@pytest.fixture(autouse=True)
-def two_threads():
-    torch.set_num_threads(2)
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    # Two threads of one small matrix product wait for each other whenever the cores are busy.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -99,10 +99,23 @@ def test_unjudged_episodes_do_not_count_for_the_order_of_values():
         [np.array([-0.5, -0.1]), np.array([-0.9, -1.0]), np.array([5.0, -5.0])],
         [np.array([-0.4, 0.0]), np.array([-1.0, -1.0]), np.array([np.nan, np.nan])],
         [Outcome.SUCCESS, Outcome.FAILURE, Outcome.NONE],
+        ["online"] * 3,
     )
 
     assert order["auc"] == 1.0
     assert order["spearman"] > 0.9
+
+
+def test_a_critic_that_recognises_the_source_is_found_out():
+    # Trap: demonstrations all succeed, so their look alone predicts success.
+    sources = ["demonstration"] * 4 + ["online"] * 4
+    outcomes = [Outcome.SUCCESS] * 4 + [Outcome.SUCCESS] + [Outcome.FAILURE] * 3
+    values = [np.full(3, -0.2 if source == "demonstration" else -0.8) for source in sources]
+
+    order = value_order(values, [np.arange(3.0)] * 8, outcomes, sources)
+
+    assert order["auc"] > 0.85
+    assert order["auc_within_source"] == 0.5
 
 
 def test_an_actor_that_ignores_its_word_scores_one_half(make_learner):
@@ -169,6 +182,7 @@ def test_a_trained_critic_orders_states_it_has_never_seen(trained):
         [scores[e.episode_id].values for e in unseen],
         [trained.sampler.returns_of(e.episode_id) for e in unseen],
         [e.outcome for e in unseen],
+        [e.source for e in unseen],
     )
 
     assert order["auc"] == 1.0

@@ -55,7 +55,7 @@ def run(command, **env):
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2", **env},
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **env},
         capture_output=True,
         text=True,
         timeout=240,

@@ -297,6 +297,7 @@ def test_a_stock_checkpoint_of_openpis_names_is_a_place_to_start(tiny, episodes,
 def test_statistics_and_tokenizer_travel_with_the_checkpoint(make_learner, episodes, tmp_path):
     # Trap: statistics of the checkpoint and of the data disagreed.
     learner = make_learner()
+    learner.train_step()
     folder = save_run(learner, tmp_path)
     shifted = [
         dataclasses.replace(e, states=e.states + 100.0, episode_id=f"far {e.episode_id}")
@@ -316,6 +317,15 @@ def test_statistics_and_tokenizer_travel_with_the_checkpoint(make_learner, episo
 
     assert q01(again) == pytest.approx(q01(learner))
     assert q01(refit) == pytest.approx(q01(learner) + 100.0)
+
+
+def test_a_checkpoint_that_was_never_trained_takes_the_datas_statistics(tiny, episodes):
+    overrides = {"model.start_from": str(tiny), "critic": {"depth": None}}
+
+    run = start_run(debug_config(overrides), episodes, device="cpu")
+
+    stats = run.models.preprocessor.steps[3].stats["observation.state"]
+    assert stats["q99"] == pytest.approx(dataset_stats(episodes)["observation.state"]["q99"])
 
 
 def test_a_checkpoint_of_another_robot_is_refused(tiny):
