@@ -86,16 +86,17 @@ def resume_run(checkpoint: Path, episodes: Sequence[EpisodeArrays], *, device: s
     learner.step = state["step"]
     learner.rng.bit_generator.state = state["rng"]
     _restore(learner, tensors, state)
-    labels = tensors.get("labels")
     learner.set_episodes(episodes)
-    if labels is not None:
+    values = {
+        name.removesuffix("|value"): content.double().numpy()
+        for name, content in tensors.get("labels", {}).items()
+    }
+    # Episodes that came since make the labels incomplete: the learner labels all again.
+    if values and all(len(values.get(e.episode_id, ())) == len(e) for e in episodes):
         learner.take_labels(
             make_labels(
-                [e for e in episodes if f"{e.episode_id}|value" in labels],
-                {
-                    name.removesuffix("|value"): values.double().numpy()
-                    for name, values in labels.items()
-                },
+                episodes,
+                {e.episode_id: values[e.episode_id] for e in episodes},
                 config=config,
                 longest=learner.sampler.longest,
                 thresholds=state["thresholds"],

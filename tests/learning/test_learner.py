@@ -78,6 +78,19 @@ def test_a_run_resumed_in_the_middle_of_the_actors_stage_keeps_its_labels(
     assert changed(weights_of(unbroken), weights_of(resumed)) == set()
 
 
+def test_episodes_that_came_since_the_checkpoint_are_labelled_on_resuming(
+    make_learner, episodes, tmp_path
+):
+    first = make_learner()
+    folder = run_training(first, tmp_path, on_step=lambda *_: None, until=3)
+
+    resumed = resume_run(folder, [*episodes, make_episode("new", steps=12)], device="cpu")
+    assert resumed.labels is None
+    resumed.train_step()
+
+    assert "new" in resumed.labels.words
+
+
 def gradients(module: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
 

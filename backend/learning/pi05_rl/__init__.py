@@ -7,7 +7,7 @@ the type by `--plugins.discover_packages_path=backend.learning.pi05_rl` (any pre
 whose arguments they hand on to the policy's config).
 """
 
-from backend.learning.pi05_rl import processor_pi05_rl as _processor_steps
 from backend.learning.pi05_rl.configuration_pi05_rl import PI05RLConfig
+from backend.learning.pi05_rl.processor_pi05_rl import AdvantagePromptStep, PromptTokenizerStep
 
-__all__ = ["PI05RLConfig", "_processor_steps"]
+__all__ = ["AdvantagePromptStep", "PI05RLConfig", "PromptTokenizerStep"]
