@@ -120,6 +120,22 @@ class LeRobotArm:
             raise self._fault("send an action", error) from error
         return np.array([executed[name] for name in self.action_names], dtype=np.float32)
 
+    def newest_frames(self) -> dict[str, tuple[np.ndarray, float]]:
+        """What LeRobot's camera threads took last, without waiting for the next step."""
+        now, counter = self._wall_s(), time.perf_counter()
+        frames = {}
+        for name in self.cameras:
+            camera = getattr(self._robot, "cameras", {}).get(name)
+            captured = getattr(camera, "latest_timestamp", None)
+            if camera is None or captured is None:
+                continue
+            try:
+                frames[name] = (camera.read_latest(), now - (counter - captured))
+            except Exception as error:
+                # The next `observe` fails on the same camera and says so to people.
+                logger.debug("%s: no live picture of %s: %s", self.name, name, error)
+        return frames
+
     def position(self, state: np.ndarray) -> np.ndarray:
         # A velocity holds by being zero.
         held = [0.0 if index is None else state[index] for index in self._hold_index]

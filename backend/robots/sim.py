@@ -71,6 +71,8 @@ class SimArm(LeRobotArm):
         self._scene_seed = int(self._scene_seeds.integers(2**31))
         super().__init__(config, _make_robot(config, self._scene, robot_config), wall_s=wall_s)
         self._rendered_s = 0.0
+        # Replaced as a whole, because `newest_frames` is read by other threads.
+        self._newest: dict[str, tuple[np.ndarray, float]] = {}
 
     def connect(self) -> None:
         self._robot.config.seed = self._scene_seed
@@ -87,7 +89,16 @@ class SimArm(LeRobotArm):
         executed = super().act(action)
         # The step has rendered the pictures that the next observation hands out.
         self._rendered_s = self._wall_s()
+        self._newest = {
+            name: (picture, self._rendered_s)
+            for name, picture in self._robot._camera_frames.items()
+            if name in self.cameras
+        }
         return executed
+
+    def newest_frames(self) -> dict[str, tuple[np.ndarray, float]]:
+        """The pictures of the last action, most of a period before `observe` hands them out."""
+        return self._newest
 
     def begin_reset(self) -> None:
         super().begin_reset()
@@ -99,6 +110,7 @@ class SimArm(LeRobotArm):
         return None
 
     def _start_scene(self) -> None:
+        self._newest = {}
         self._robot.reset(seed=self._scene_seed)
         self._rendered_s = 0.0
         self.observe()

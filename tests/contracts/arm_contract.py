@@ -55,6 +55,22 @@ class ArmContract:
         for name in arm.cameras:
             assert after.frame_wall_s[name] >= before.frame_wall_s[name] - 1e-3
 
+    def test_a_picture_can_be_seen_without_waiting_for_the_next_step(self, arm: Arm, step_passes):
+        seen = arm.observe()
+        arm.act(arm.position(seen.state))
+        step_passes()
+
+        newest = arm.newest_frames()
+
+        assert set(newest) == set(arm.cameras)
+        for name, (width, height) in arm.cameras.items():
+            frame, wall_s = newest[name]
+            assert frame.shape == (height, width, 3)
+            assert wall_s >= seen.frame_wall_s[name] - 1e-3
+
+    def test_there_is_no_picture_before_it_is_connected(self, new_arm):
+        assert new_arm().newest_frames() == {}
+
     @pytest.mark.parametrize("end", ["low", "high"])
     def test_what_is_executed_keeps_to_the_limits(self, arm: Arm, step_passes, end):
         wild = getattr(arm.limits, end) * 3

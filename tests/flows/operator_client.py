@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 import uuid
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -21,8 +22,11 @@ class ScriptedOperator:
 
     def __init__(self, port: int, *, name: str = "script") -> None:
         address = f"ws://127.0.0.1:{port}"
-        self._control = connect(f"{address}/ws/control?name={name}", compression=None)
-        self._live = connect(f"{address}/ws/live?name={name}", compression=None)
+        self._sockets = ExitStack()
+        self._control, self._live = (
+            self._sockets.enter_context(connect(f"{address}{path}?name={name}", compression=None))
+            for path in ("/ws/control", "/ws/live")
+        )
         self.held: set[str] = set()
         self.keeping = False
         self.mine = False
@@ -104,8 +108,7 @@ class ScriptedOperator:
 
     def close(self) -> None:
         self._over.set()
-        self._control.close()
-        self._live.close()
+        self._sockets.close()
         for thread in self._threads:
             thread.join(timeout=5)
 
