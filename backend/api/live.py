@@ -90,6 +90,7 @@ class Live:
         connected = self.line.is_connected
         phase = self.line.phase
         holder = self.lease.holder
+        episode = tick.episode if tick else None
         return SessionNow(
             phase=phase,
             driver=tick.driver if tick and connected else Driver.NONE,
@@ -100,9 +101,9 @@ class Live:
             joints=hello.joints if hello else [],
             policies=hello.policies if hello else [],
             policy=(tick.policy if tick else "") or (hello.policy if hello else "") or self._policy,
-            task=hello.task if hello else "",
+            task=episode.task if episode else (hello.task if hello else ""),
             reason=tick.reason if tick else "",
-            episode=tick.episode if tick else None,
+            episode=episode,
             last_episode_id=self.ledger.last_episode_id,
             counts=self.ledger.counts,
             lease=LeaseInfo(
