@@ -17,6 +17,8 @@ import time
 import tty
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import ClassVar
+from weakref import WeakValueDictionary
 
 from tests.hardware.faults import Faults
 from tests.hardware.packet import BROADCAST_ID, Decoder, Instruction, Packet
@@ -26,11 +28,15 @@ from tests.hardware.servo import Servo
 class ServoBus:
     """A line of servos; plugged in when made.
 
+    `live` has all of this process by the port they are found at.
+
     Args:
         port: Where the driver finds it; a link is made there.
         servos: All servos of the line.
         clock: Monotonic seconds, which the servos move by.
     """
+
+    live: ClassVar[WeakValueDictionary[str, "ServoBus"]] = WeakValueDictionary()
 
     def __init__(
         self,
@@ -48,6 +54,9 @@ class ServoBus:
         self._lock = threading.RLock()
         self._has_power = True
         self._thread: threading.Thread | None = None
+        # Bytes that came, those of them that were dealt with, and bytes of answers.
+        self.num_received = self.num_handled = self.num_sent = 0
+        self.live[str(port)] = self
         self.plug_in()
 
     def servo(self, servo_id: int) -> Servo:
@@ -59,6 +68,10 @@ class ServoBus:
 
     def now_s(self) -> float:
         return self._clock()
+
+    @property
+    def is_plugged_in(self) -> bool:
+        return self._thread is not None
 
     def plug_in(self) -> None:
         """The adapter's cable is in; harmless when it is."""
@@ -105,9 +118,13 @@ class ServoBus:
             readable, _, _ = select.select([self._master, self._wake_read], [], [])
             if self._wake_read in readable:
                 return
-            for request in decoder.feed(os.read(self._master, 4096)):
+            data = os.read(self._master, 4096)
+            self.num_received += len(data)
+            for request in decoder.feed(data):
                 if reply := self._reply(request):
+                    self.num_sent += len(reply)
                     os.write(self._master, reply)
+            self.num_handled = self.num_received
 
     def _reply(self, request: Packet) -> bytes:
         """Return all that comes back on the line."""
