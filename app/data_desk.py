@@ -92,7 +92,7 @@ class DataDesk:
 
     def list_episodes(
         self, search: str, outcome: str, order: str, limit: int
-    ) -> tuple[list[list[str]], str, Any]:
+    ) -> tuple[Any, str, Any]:
         """Rows of the table, a line about them, and whether there are more."""
         wanted = EpisodeFilter(q=search, outcome=_outcome(outcome))
         with self._backend.database.read() as db:
@@ -102,7 +102,8 @@ class DataDesk:
             note = f"{len(rows)} of {counted(page.total, 'episode')}"
         else:
             note = NO_MATCH if search or wanted.outcome else NO_EPISODES
-        return rows, note, gr.update(visible=page.total > len(rows))
+        table = gr.update(value=rows, visible=bool(rows))
+        return table, note, gr.update(visible=page.total > len(rows))
 
     # -- exports
 

@@ -72,7 +72,7 @@ def _episodes_section(desk: DataDesk) -> tuple[list[gr.Component], list[gr.Compo
         interactive=False,
         show_label=False,
         max_height=520,
-        column_widths=["12%", "25%", "17%", "8%", "11%", "15%", "7%", "8%"],
+        column_widths=["17%", "23%", "8%", "7%", "8%", "11%", "16%", "10%"],
         buttons=[],
         elem_classes="hr-table",
     )
@@ -107,7 +107,13 @@ def _export_section(pages: gr.Blocks, desk: DataDesk, filters: list[gr.Component
     job = gr.HTML(job_html(None))
     cancel = gr.Button("Cancel the export", variant="stop", visible=False)
     code = gr.Code(
-        language="python", label="load it with", visible=False, interactive=False, lines=2
+        language="python",
+        label="load it with",
+        visible=False,
+        interactive=False,
+        lines=2,
+        wrap_lines=True,
+        buttons=["copy"],
     )
     with gr.Accordion("Log", open=False):
         log = gr.Textbox(show_label=False, lines=8, max_lines=14, interactive=False)

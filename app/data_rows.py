@@ -13,11 +13,11 @@ from backend.db.models import EpisodeRow, JobRow
 from backend.domain import EpisodeState, JobState
 from backend.episodes.recovery import UnfinishedTake
 
-EPISODE_HEADERS = ["outcome", "task", "length", "human", "policy", "when", "state", "id"]
+EPISODE_HEADERS = ["outcome", "task", "length", "steps", "human", "policy", "when", "id"]
+# States worth a word; a finished episode needs none.
 STATE_WORDS = {
-    EpisodeState.RECORDING: "recording now",
-    EpisodeState.UNFINISHED: "unfinished",
-    EpisodeState.FINISHED: "",
+    EpisodeState.RECORDING: "● recording",
+    EpisodeState.UNFINISHED: "■ unfinished",
     EpisodeState.RECOVERED: "recovered",
 }
 JOB_SHAPES = {
@@ -33,17 +33,25 @@ def episode_rows(episodes: Iterable[EpisodeRow]) -> list[list[str]]:
     """One row of `EPISODE_HEADERS` per episode."""
     return [
         [
-            OUTCOMES[row.outcome],
+            _judgement(row),
             row.task,
-            length(row.num_steps, row.fps),
+            f"{row.num_steps / row.fps:.1f} s",
+            f"{row.num_steps:,}",
             share(row.num_human_steps, row.num_steps),
             row.checkpoint_id or row.policy,
             when(row.started_s),
-            STATE_WORDS.get(EpisodeState(row.state), row.state),
             row.id[:8],
         ]
         for row in episodes
     ]
+
+
+def _judgement(row: EpisodeRow) -> str:
+    state = EpisodeState(row.state)
+    word = STATE_WORDS.get(state, "")
+    if state in (EpisodeState.RECORDING, EpisodeState.UNFINISHED):
+        return word
+    return " · ".join(filter(None, [OUTCOMES[row.outcome], word]))
 
 
 def take_choice(take: UnfinishedTake) -> tuple[str, str]:

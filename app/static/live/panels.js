@@ -79,7 +79,9 @@ export class Panels {
     setText(parts["count-human"], percent(counts.human_share));
     setText(parts["count-pace"], per_hour(counts.attempts_per_hour));
     parts.undo.disabled = !last;
-    setText(parts["last-text"], counts.unlabeled ? `${counts.unlabeled} without a grade` : "");
+    setText(parts["last-text"], counts.unlabeled
+      ? `${counts.unlabeled} without a grade`
+      : last ? "all attempts graded" : "no attempt yet");
   }
 
   #header(view) {

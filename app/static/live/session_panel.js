@@ -2,6 +2,9 @@
 
 import { make, setData, setShown, setText } from "./paint.js";
 
+// Closing in the middle of an attempt ends it: asked once.
+const CONFIRM_WITHIN_MS = 4000;
+const CONFIRM_WORDS = "End the attempt and close?";
 const POLICY_WORDS = {
   hold: "“hold” keeps the arm still: you drive",
   scripted: "“scripted” is the simulator's own expert",
@@ -23,9 +26,11 @@ export class SessionPanel {
   #robots = [];
   #chosen = false;
   #busy_until = 0;
+  #attempting = false;
+  #confirm_until = 0;
 
   // `openRoot` shows the form while there is nothing else to see, `closeRoot` what is open now.
-  // `open({robot, policy})` and `close()` send the commands.
+  // `open({robot, policy})` and `close()` send the commands; open tells whether it was sent.
   constructor({ openRoot, closeRoot, open, close }) {
     this.#open = make("form", "session-open");
     this.#title = make("strong");
@@ -45,14 +50,18 @@ export class SessionPanel {
       event.preventDefault();
       this.#busy_until = performance.now() + 30000;
       this.#button.blur();
-      open({ robot: this.#robot.value, policy: this.#policy.value });
+      const sent = open({ robot: this.#robot.value, policy: this.#policy.value });
+      if (!sent) this.answered();
     });
     this.#robot.addEventListener("change", () => {
       this.#chosen = true;
+      // Or else the driving keys would go on choosing in the list.
+      this.#robot.blur();
       this.#offerPolicies();
     });
     this.#policy.addEventListener("change", () => {
       this.#chosen = true;
+      this.#policy.blur();
       this.#describe();
     });
 
@@ -63,7 +72,13 @@ export class SessionPanel {
     this.#closeButton.dataset.command = "close";
     this.#closeButton.addEventListener("click", () => {
       this.#closeButton.blur();
-      close();
+      if (this.#attempting && !this.#confirming) {
+        this.#confirm_until = performance.now() + CONFIRM_WITHIN_MS;
+        setText(this.#closeButton, CONFIRM_WORDS);
+      } else {
+        this.#confirm_until = 0;
+        close();
+      }
     });
     this.#close.append(this.#summary, this.#closeButton);
     openRoot.append(this.#open);
@@ -97,6 +112,10 @@ export class SessionPanel {
     setData(this.#about, "wrong", robot?.problem ? "yes" : "no");
   }
 
+  get #confirming() {
+    return performance.now() < this.#confirm_until;
+  }
+
   // The command was answered: the button may be pressed again.
   answered() {
     this.#busy_until = 0;
@@ -118,6 +137,8 @@ export class SessionPanel {
     this.#follow(session, closed);
     setText(this.#summary, `${session.robot} · policy ${view.policy}`);
     this.#closeButton.disabled = !view.mayDrive;
+    this.#attempting = view.episode !== null;
+    setText(this.#closeButton, this.#confirming ? CONFIRM_WORDS : "Close session");
   }
 
   // Until the person has chosen, the form shows what the server would open.
