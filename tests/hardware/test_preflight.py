@@ -1,5 +1,6 @@
 """What a preflight finds on emulated hardware, and that it moves nothing while it looks."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,8 @@ def the_one(findings: list[Finding]) -> tuple[Level, str, str]:
 def test_a_whole_robot_has_nothing_to_remedy(tmp_path, look, leader_arm, device):
     cameras = {name: write_video(tmp_path / f"{name}.mp4") for name in ("overhead", "wrist")}
 
-    findings = look(leader=leader_arm, cameras=cameras)
+    # Few enough steps a second for the busiest machine.
+    findings = look(leader=leader_arm, cameras=cameras, fps=3)
 
     assert bad(findings) == []
     assert may_move(findings)
@@ -277,7 +279,7 @@ def test_a_slow_camera_is_told_with_the_rate_it_reached(tmp_path, look, device):
     )
 
     assert level is Level.WARNING
-    assert "wrist gives 160x120 at 1" in message
+    assert float(re.search(r"160x120 at ([\d.]+) pictures", message)[1]) < 12.5
     assert message.endswith("30 are needed")
     assert "light" in remedy
 
