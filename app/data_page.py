@@ -41,12 +41,12 @@ def build_data_page(pages: gr.Blocks, backend: Backend) -> None:
 
 
 def _takes_section(desk: DataDesk) -> list[gr.Component]:
-    with gr.Group(visible=False, elem_classes="hr-section") as section:
+    with gr.Column(visible=False, elem_classes="hr-section hr-takes") as section:
         title = gr.Markdown()
-        chosen = gr.Radio(label="take", interactive=True)
+        chosen = gr.Radio(show_label=False, container=False, interactive=True)
         with gr.Row():
             recover = gr.Button("Recover: keep its whole steps", variant="primary")
-            discard = gr.Button("Discard: move it to the folder `discarded`")
+            discard = gr.Button("Discard: move it aside")
     outputs = [section, title, chosen]
     recover.click(desk.recover, inputs=chosen, outputs=outputs)
     discard.click(desk.discard, inputs=chosen, outputs=outputs)
@@ -72,7 +72,7 @@ def _episodes_section(desk: DataDesk) -> tuple[list[gr.Component], list[gr.Compo
         interactive=False,
         show_label=False,
         max_height=520,
-        column_widths=["17%", "23%", "8%", "7%", "8%", "11%", "16%", "10%"],
+        column_widths=["17%", "20%", "8%", "7%", "9%", "11%", "18%", "10%"],
         buttons=[],
         elem_classes="hr-table",
     )
