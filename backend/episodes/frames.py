@@ -135,7 +135,7 @@ class FrameCache:
         path = self._path(pictures, size_px)
         self._in_use.add(path)
         try:
-            frames = np.load(path, mmap_mode="r")
+            frames = np.load(path, mmap_mode="c")
         except FileNotFoundError:
             return None
         os.utime(path)
@@ -154,7 +154,7 @@ class FrameCache:
         self._make_room(int(np.prod(shape)))
         path = self._path(pictures, size_px)
         aside = path.with_name(f".{self._owner}.{path.name}")
-        written: np.ndarray = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        written: np.memmap = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
             aside, mode="w+", dtype=np.uint8, shape=shape
         )
         try:
@@ -165,7 +165,7 @@ class FrameCache:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
-        return np.asarray(np.load(path, mmap_mode="r"))
+        return np.asarray(np.load(path, mmap_mode="c"))
 
     def _path(self, pictures: Pictures, size_px: int) -> Path:
         try:

@@ -46,8 +46,16 @@ class JobCancelledError(BaseException):
 class JobChild:
     """What a job may use while it runs."""
 
-    def __init__(self, *, data_dir: Path, job_id: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, *, data_dir: Path, job_id: str, clock: Callable[[], float], mute: bool = False
+    ) -> None:
         """Read the orders of `job_id`.
+
+        Args:
+            data_dir: The data directory.
+            job_id: Whose orders.
+            clock: Unix seconds.
+            mute: Tell nothing: of a job's several processes, one speaks.
 
         Raises:
             JobFailedError: There are none.
@@ -62,6 +70,7 @@ class JobChild:
             self.params: dict[str, Any] = orders["params"]
         except (OSError, ValueError, KeyError) as error:
             raise JobFailedError(f"job {job_id} has no orders in {self.folder}: {error}") from error
+        self.mute = mute
         self._inbox: TextIO = (self.folder / INBOX_FILE).open("a", encoding="utf-8")
 
     def report(self, progress: float, message: str) -> None:
@@ -81,16 +90,24 @@ class JobChild:
         self._inbox.close()
 
     def _tell(self, line: dict[str, Any]) -> None:
+        if self.mute:
+            return
         self._inbox.write(json.dumps(line) + "\n")
         self._inbox.flush()
 
 
-def run_child(work: Callable[[JobChild], dict[str, Any]], argv: Sequence[str] | None = None) -> int:
+def run_child(
+    work: Callable[[JobChild], dict[str, Any]],
+    argv: Sequence[str] | None = None,
+    *,
+    mute: bool = False,
+) -> int:
     """Run one job from its command line and leave its result; return the exit code.
 
     Args:
         work: Does the job and returns its result, which becomes the row's `result`.
         argv: Command line; None for this process's own.
+        mute: Tell nothing and leave no result: another process of the same job does.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--data-dir", type=Path, required=True)
@@ -101,7 +118,7 @@ def run_child(work: Callable[[JobChild], dict[str, Any]], argv: Sequence[str] | 
     os.nice(NICENESS)
     result_path = flags.data_dir / JOBS_DIR / flags.job_id / RESULT_FILE
     try:
-        child = JobChild(data_dir=flags.data_dir, job_id=flags.job_id, clock=time.time)
+        child = JobChild(data_dir=flags.data_dir, job_id=flags.job_id, clock=time.time, mute=mute)
         try:
             result = work(child)
         finally:
@@ -118,7 +135,7 @@ def run_child(work: Callable[[JobChild], dict[str, Any]], argv: Sequence[str] | 
         ending = {"state": JobState.FAILED.value, "message": message, "result": {}}
     # From here on the job is over; a late SIGTERM must not tear the result.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if result_path.parent.is_dir():
+    if result_path.parent.is_dir() and not mute:
         write_json(result_path, ending)
     return 0 if ending["state"] == JobState.DONE else 1
 
