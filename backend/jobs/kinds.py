@@ -9,7 +9,10 @@ from sqlalchemy.orm import Session
 
 from backend.db.models import JobRow
 from backend.domain import JobKind
-from backend.jobs import export_params, export_plan
+from backend.jobs import export_params, export_plan, train_params, train_records
+
+# Training and scoring take turns on the one GPU.
+GPU_LANE = "gpu"
 
 
 class JobParamsError(ValueError):
@@ -45,6 +48,17 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         check=export_params.check,
         record=export_plan.record,
         clean_up=export_params.remove_leftovers,
+    ),
+    JobKind.TRAIN: JobType(
+        module="backend.jobs.train",
+        lane=GPU_LANE,
+        check=train_params.check,
+        record=train_records.record,
+        clean_up=train_records.clean_up,
+        take_news=train_records.take_news,
+        # It finishes its step and writes a checkpoint, gigabytes for `base`.
+        grace_s=180.0,
+        launcher=train_params.launcher,
     ),
 }
 
