@@ -103,6 +103,20 @@ def test_losing_the_focus_releases_the_keys_then_holds_and_focus_brings_it_back(
     expect(live.inactive).to_be_hidden()
 
 
+def test_clicking_buttons_leaves_the_keys_active(live: LivePage, actor: ScriptedActor) -> None:
+    live.open_session()
+    live.button("start")
+    live.says("POLICY DRIVES")
+    live.button("intervene")
+    live.says("HUMAN DRIVES")
+    came = len(actor.inputs)
+    live.page.wait_for_timeout(1300)
+
+    expect(live.inactive).to_be_hidden()
+    assert len(actor.inputs) > came + 20
+    assert actor.phase is Phase.HUMAN
+
+
 def test_without_focus_a_policy_drives_on(live: LivePage, actor: ScriptedActor) -> None:
     live.open_session()
     live.start()

@@ -43,9 +43,10 @@ export class Keyboard {
       target.addEventListener(type, handler, { capture: true, signal });
     listen(window, "keydown", (event) => this.#down(event));
     listen(window, "keyup", (event) => this.#up(event));
-    listen(window, "blur", () => this.#unfocus());
+    // In the capture phase the blur of every element passes here; only the window's own counts.
+    listen(window, "blur", (event) => event.target === window && this.#unfocus());
+    listen(window, "focus", (event) => event.target === window && on.focus(true));
     listen(window, "pagehide", () => this.#unfocus());
-    listen(window, "focus", () => on.focus(true));
     listen(window, "pointerdown", () => on.focus(true));
     listen(document, "visibilitychange", () => {
       if (document.hidden) this.#unfocus();

@@ -10,6 +10,8 @@ import { signed } from "./units.js";
 // The value lies in [-1, 0]; the room below belongs to the lane.
 const VALUE_RANGE = [-1.32, 0.08];
 const LANE_PX = 24;
+// Without ticks for so long nothing moves any more, and nothing is drawn.
+const STILL_AFTER_S = 2;
 const WORDS = { policy: "policy", human: "human", held: "held", stopped: "stopped" };
 
 function colour(name) {
@@ -79,6 +81,7 @@ export class Strip {
       this.#plot = null;
     }
     const size = `${Math.floor(box.width)}x${Math.floor(box.height)}`;
+    const drawn = this.#plot !== null && size === this.#size;
     if (this.#plot === null) {
       this.#plot = this.#makePlot(box);
       this.#size = size;
@@ -88,6 +91,7 @@ export class Strip {
     }
     const data = this.#data;
     const since_s = (performance.now() - this.#ticked_at) / 1000;
+    if (since_s > STILL_AFTER_S && drawn) return;
     const glide = this.#ticked_at === 0 ? 0 : Math.min(since_s * data.fps, 1.5);
     const right = data.last + glide;
     this.#plot.batch(() => {
