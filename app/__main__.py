@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
 
     configure_logging()
     try:
-        if settings.migrate_only:
+        if settings.setup_only:
             prepare_database(settings)
             print(f"The database in {settings.data_dir} is up to date.")
             return 0

@@ -46,7 +46,7 @@ class Settings:
     sandbox: bool = True
     # Whether this server starts the actor; otherwise one connects from elsewhere.
     actor: bool = True
-    migrate_only: bool = False
+    setup_only: bool = False
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -124,7 +124,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         database_url=flags.database_url,
         sandbox=not flags.no_sandbox,
         actor=not flags.no_actor,
-        migrate_only=flags.migrate_only,
+        setup_only=flags.setup_only,
     )
 
 
@@ -179,7 +179,9 @@ def _parser(environ: Mapping[str, str]) -> _Parser:
         "--no-actor", action="store_true", help="start no actor: one connects from elsewhere"
     )
     parser.add_argument(
-        "--migrate-only", action="store_true", help="bring the database up to date and stop"
+        "--setup-only",
+        action="store_true",
+        help="set up, bring the database up to date, do not start",
     )
     return parser
 

@@ -33,10 +33,10 @@ def test_a_taken_port_is_refused_with_the_remedy(
     assert "--port" in error
 
 
-def test_migrate_only_makes_the_database_and_starts_nothing(
+def test_setup_only_makes_the_database_and_starts_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--migrate-only", "--data-dir", str(tmp_path / "data")]) == 0
+    assert main(["--setup-only", "--data-dir", str(tmp_path / "data")]) == 0
     assert (tmp_path / "data" / "handrail.db").is_file()
     assert "up to date" in capsys.readouterr().out
 
