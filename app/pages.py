@@ -64,6 +64,7 @@ def mount_pages(
             ssr_mode=False,
             footer_links=[],
             run_history=False,
+            favicon_path=str(STATIC / "icon.png"),
             theme=gr.themes.Default(
                 primary_hue="blue",
                 neutral_hue="slate",

@@ -49,7 +49,8 @@ class ServedPages:
         assert not self._thread.is_alive(), "the server did not stop"
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: while it is open, no other test could run an event loop in this thread.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = os.environ.get("HANDRAIL_CHROMIUM") or "/usr/bin/chromium"
@@ -58,7 +59,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("pages") / "data", port=0, actor=False)
     with contextlib.closing(ServedPages(settings)) as served:
