@@ -47,8 +47,6 @@ class ServoBus:
     ) -> None:
         self.port = port
         self.faults = Faults()
-        # Requests understood so far, by instruction.
-        self.num_requests: dict[Instruction, int] = dict.fromkeys(Instruction, 0)
         self._servos = {servo.get("id"): servo for servo in servos}
         self._clock = clock
         self._lock = threading.RLock()
@@ -132,7 +130,6 @@ class ServoBus:
             return b""
         with self._lock:
             instruction = Instruction(request.code)
-            self.num_requests[instruction] += 1
             if not self._has_power:
                 return b""
             return b"".join(

@@ -16,7 +16,7 @@ import av
 import cv2
 import numpy as np
 
-FRAME_PERIODS = 30
+NUM_FRAMES = 30
 
 
 def write_video(
@@ -25,7 +25,7 @@ def write_video(
     width: int = 160,
     height: int = 120,
     fps: int = 30,
-    num_frames: int = FRAME_PERIODS,
+    num_frames: int = NUM_FRAMES,
 ) -> Path:
     """Write an H.264 file in which every frame is a little brighter than the one before."""
     with av.open(str(path), "w") as container:
