@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 
 from backend.db.checkpoint_queries import DROVE, protected_checkpoints
 from backend.db.models import CheckpointRow, JobRow, ScoreRow
+from backend.episodes.scores import SCORES_DIR
 
 CHECKPOINTS_DIR = "checkpoints"
-SCORES_DIR = "scores"
 RUN_FILE = "run.json"
 # What LeRobot loads; beside it is what resuming needs.
 PRETRAINED_DIR = "pretrained_model"

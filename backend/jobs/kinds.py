@@ -9,7 +9,13 @@ from sqlalchemy.orm import Session
 
 from backend.db.models import JobRow
 from backend.domain import JobKind
-from backend.jobs import export_params, export_plan, train_params, train_records
+from backend.jobs import (
+    export_params,
+    export_plan,
+    score_params,
+    train_params,
+    train_records,
+)
 
 # Training and scoring take turns on the one GPU.
 GPU_LANE = "gpu"
@@ -59,6 +65,14 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         # It finishes its step and writes a checkpoint, gigabytes for `base`.
         grace_s=180.0,
         launcher=train_params.launcher,
+    ),
+    JobKind.SCORE: JobType(
+        module="backend.jobs.score",
+        lane=GPU_LANE,
+        check=score_params.check,
+        record=lambda _db, _row: None,
+        clean_up=lambda _data_dir, _id: None,
+        take_news=score_params.take_news,
     ),
 }
 

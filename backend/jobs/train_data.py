@@ -113,3 +113,18 @@ class EpisodeLoader:
         if root not in self._folders:
             self._folders[root] = LeRobotFolder(Path(root))
         return self._folders[root]
+
+
+def read_without_pictures(data_dir: Path, episode: TrainEpisode) -> EpisodeArrays:
+    """A recorded episode's steps alone, for what follows from values that are known already."""
+    steps = read_steps(data_dir / EPISODES_DIR / episode.id)
+    return EpisodeArrays(
+        episode_id=episode.id,
+        task=episode.task,
+        fps=episode.fps,
+        states=np.array(steps.state),
+        actions=np.array(steps.action),
+        images={},
+        is_human=steps.is_human,
+        outcome=episode.outcome,
+    )

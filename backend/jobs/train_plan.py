@@ -41,6 +41,8 @@ class TrainEpisode:
     num_human_steps: int
     # The outcome in force; `none`: nobody judged it.
     outcome: Outcome
+    # Newest label event of this episode; 0 for datasets.
+    label_revision: int
     is_demonstration: bool
     # What must be alike in all episodes of a run.
     shape: str
@@ -123,13 +125,12 @@ def make_train_plan(
         TrainParamsError: An episode that was asked for does not exist, or nothing is left.
         DatasetFolderError: A dataset cannot be read.
     """
-    labels = _labels(db)
     found: list[TrainEpisode] = []
     skipped: dict[str, str] = {}
     exported: dict[str, str] = {}
     for number, source in enumerate(sources):
         if isinstance(source, StoreSource):
-            found.extend(_recorded(db, number, source, labels, skipped))
+            found.extend(recorded_episodes(db, number, source, skipped))
         else:
             found.extend(_from_dataset(number, source, roots, exported))
     fitting = _without_others(_without_doubles(found, exported, skipped), skipped)
@@ -155,13 +156,21 @@ def _labels(db: Session) -> Mapping[str, LabelsInForce]:
     return {id: fold(log) for id, log in logs.items()}
 
 
-def _recorded(
-    db: Session,
-    number: int,
-    source: StoreSource,
-    labels: Mapping[str, LabelsInForce],
-    skipped: dict[str, str],
+def recorded_episodes(
+    db: Session, number: int, source: StoreSource, skipped: dict[str, str]
 ) -> list[TrainEpisode]:
+    """Recorded episodes with the labels in force, oldest first.
+
+    Args:
+        db: The database session.
+        number: Position of the source.
+        source: Which episodes.
+        skipped: Gets those that cannot be used, and why, by id.
+
+    Raises:
+        TrainParamsError: An episode that was asked for by id does not exist.
+    """
+    labels = _labels(db)
     rows = all_episodes(db, source.wanted)
     if source.wanted.ids is not None:
         missing = sorted(set(source.wanted.ids) - {row.id for row in rows})
@@ -187,6 +196,7 @@ def _recorded(
                 num_steps=row.num_steps,
                 num_human_steps=row.num_human_steps,
                 outcome=said.outcome,
+                label_revision=row.label_revision,
                 is_demonstration=False,
                 shape=f"{row.fps:g} Hz, {cameras}, {len(row.joints)} joints",
             )
@@ -227,6 +237,7 @@ def _from_dataset(
             num_steps=episode.num_steps,
             num_human_steps=episode.num_human_steps,
             outcome=episode.outcome,
+            label_revision=0,
             is_demonstration=episode.is_demonstration,
             shape=f"{folder.fps:g} Hz, {cameras}, {joints} joints",
         )
