@@ -52,7 +52,7 @@ class CheckpointPolicy:
     def predict_chunk(
         self,
         state: Float[np.ndarray, " s"],
-        frames: Mapping[str, UInt8[np.ndarray, "h w 3"]],
+        frames: Mapping[str, UInt8[np.ndarray, "y x 3"]],
         task: str,
         *,
         noise: Float[np.ndarray, "h m"] | None = None,
@@ -75,7 +75,7 @@ class CheckpointPolicy:
     def value(
         self,
         state: Float[np.ndarray, " s"],
-        frames: Mapping[str, UInt8[np.ndarray, "h w 3"]],
+        frames: Mapping[str, UInt8[np.ndarray, "y x 3"]],
         task: str,
     ) -> ValueEstimate:
         """Return the critic's value of this moment and its spread, in units of return."""
@@ -86,7 +86,7 @@ class CheckpointPolicy:
     def _observe(
         self,
         state: Float[np.ndarray, " s"],
-        frames: Mapping[str, UInt8[np.ndarray, "h w 3"]],
+        frames: Mapping[str, UInt8[np.ndarray, "y x 3"]],
         task: str,
     ) -> Observations:
         missing = [name for name in self.cameras if name not in frames]

@@ -261,7 +261,7 @@ class ChunkSampler:
         """Return the chunks that start at the given (episode id, step)."""
         prepared = [self._prepared[episode_id] for episode_id, _ in where]
         starts = np.array([start for _, start in where])
-        rows = list(zip(prepared, starts, strict=True))
+        rows = [(p, start) for p, (_, start) in zip(prepared, where, strict=True)]
         actions, pads = zip(*(_window(p.episode, s, self.horizon) for p, s in rows), strict=True)
         ends = np.array([s + self.horizon >= len(p.episode) for p, s in rows])
         judged = np.array([p.episode.terminated for p in prepared])

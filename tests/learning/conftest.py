@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from hypothesis import settings
 
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import load_config
@@ -9,6 +10,10 @@ from backend.learning.learner import Learner
 from backend.learning.replay import EpisodeArrays
 from backend.learning.training import start_run
 from tests.learning.synthetic import good_and_bad
+
+# A busy machine is no reason to fail: examples have no deadline here.
+settings.register_profile("learning", deadline=None, max_examples=50)
+settings.load_profile("learning")
 
 
 @pytest.fixture(scope="session", autouse=True)

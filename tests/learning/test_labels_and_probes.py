@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +9,7 @@ from backend.learning.acting import CheckpointPolicy
 from backend.learning.config_files import config_from_dict
 from backend.learning.labels import make_labels, positive_fraction
 from backend.learning.probes import auc, conditioning, spearman, value_order
+from backend.learning.replay import ChunkSampler
 from backend.learning.scoring import score_episodes
 from backend.learning.training import start_run
 from tests.learning.conftest import debug_config
@@ -133,48 +132,41 @@ def test_an_actor_that_ignores_its_word_scores_one_half(make_learner):
     assert probe.gap == 0.0
 
 
-def words_alone_decide(count, *, first=0):
-    """Episodes where what to do follows from the word alone, and how they end from the state."""
+def two_ways(count, *, told, first=0):
+    """Successes that go up and failures that go down; `told`: the state shows which it is."""
     episodes = good_and_bad(count, steps=6, first=first)
     for episode in episodes:
         way = 1.0 if episode.outcome is Outcome.SUCCESS else -1.0
         episode.actions[:] = way * np.linspace(0.9, 1.1, 6, dtype=np.float32)[:, None]
-        episode.states[:] = way * np.linspace(0.1, 1.0, 6, dtype=np.float32)[:, None]
+        progress = np.linspace(0.1, 1.0, 6, dtype=np.float32)[:, None]
+        episode.states[:] = way * progress if told else progress
     return episodes
 
 
-@pytest.fixture(scope="module")
-def trained():
-    """A learner after a short training."""
+def trained_on(episodes, *, critic_steps, actor_steps):
     config = debug_config(
         {
             "words": {"positive_fraction": 0.5, "advantage_steps": 6, "dropout": 0.1},
-            "optimizer": {"batch_size": 8, "accumulation": 1, "actor_lr": 2e-3, "critic_lr": 2e-3},
-            "schedule": {"critic_steps": 60, "actor_steps": 80},
+            "optimizer": {
+                "batch_size": 8,
+                "accumulation": 1,
+                "actor_lr": 1.5e-3,
+                "critic_lr": 2e-3,
+                "warmup_steps": 5,
+            },
+            "model.num_inference_steps": 5,
+            "schedule": {"critic_steps": critic_steps, "actor_steps": actor_steps},
         }
     )
-    learner = start_run(config, words_alone_decide(6), device="cpu")
-    while learner.stage == "critic":
-        learner.train_step()
-    # The critic knows the outcome from the state, so what it finds good is decided here.
-    learner.relabel()
-    outcomes = {e.episode_id: e.outcome for e in learner.sampler.episodes}
-    learner.take_labels(
-        replace(
-            learner.labels,
-            words={
-                name: ["positive" if outcomes[name] is Outcome.SUCCESS else "negative"] * len(said)
-                for name, said in learner.labels.words.items()
-            },
-        )
-    )
+    learner = start_run(config, episodes, device="cpu")
     while not learner.done:
         learner.train_step()
     return learner
 
 
-def test_a_trained_critic_orders_states_it_has_never_seen(trained):
-    unseen = words_alone_decide(4, first=50)
+def test_a_trained_critic_orders_states_it_has_never_seen():
+    trained = trained_on(two_ways(6, told=True), critic_steps=100, actor_steps=0)
+    unseen = two_ways(4, told=True, first=50)
     trained.sampler.set_episodes(unseen, longest=trained.models.longest)
     scores = dict(score_episodes(trained.models, unseen))
 
@@ -185,36 +177,48 @@ def test_a_trained_critic_orders_states_it_has_never_seen(trained):
         [e.source for e in unseen],
     )
 
-    assert order["auc"] == 1.0
+    assert order["auc"] > 0.9
     # Half of the returns are tied at -1, so even a perfect order stays below 1.
     assert order["spearman"] > 0.6
 
 
-def test_a_trained_actor_does_well_under_the_best_word_and_badly_under_the_worst(trained):
-    unseen = words_alone_decide(2, first=50)
-    policy = CheckpointPolicy(trained.models)
+@pytest.fixture(scope="module")
+def obedient():
+    """A learner whose episodes look alike: only the word says which way they went."""
+    return trained_on(two_ways(6, told=False), critic_steps=20, actor_steps=110)
+
+
+def test_words_follow_the_outcome_where_nothing_else_tells(obedient):
+    for episode in obedient.sampler.episodes:
+        word = "positive" if episode.outcome is Outcome.SUCCESS else "negative"
+        assert obedient.labels.words[episode.episode_id] == [word] * 6
+
+
+def test_a_trained_actor_does_well_under_the_best_word_and_badly_under_the_worst(obedient):
+    unseen = two_ways(6, told=False, first=50)
+    policy = CheckpointPolicy(obedient.models)
     prompt = policy.preprocessor.steps[4]
     noise = np.random.default_rng(3).standard_normal((4, 32), dtype=np.float32)
     ways = {}
-    for word in ("positive", "negative"):
+    for word in ("negative", "positive"):
         prompt.word = word
         chunks = [
             policy.predict_chunk(e.states[0], {"front": e.images["front"][0]}, e.task, noise=noise)
             for e in unseen
         ]
-        ways[word] = float(np.mean(chunks))
+        ways[word] = float(np.mean(np.array(chunks) > 0))
 
-    assert ways["positive"] > 0.5
-    assert ways["negative"] < -0.5
+    assert ways["positive"] > 0.9
+    assert ways["negative"] < 0.1
 
 
-def test_a_trained_actor_finds_the_true_word_more_likely_than_the_opposite(trained):
-    unseen = words_alone_decide(4, first=50)
-    trained.sampler.set_episodes(unseen, longest=trained.models.longest)
-    batch = trained.sampler.draw(16)
+def test_a_trained_actor_finds_the_true_word_more_likely_than_the_opposite(obedient):
+    sampler = ChunkSampler(horizon=4, reward=obedient.config.reward, rng=np.random.default_rng(0))
+    sampler.set_episodes(two_ways(4, told=False, first=50), longest=obedient.models.longest)
+    batch = sampler.draw(16)
     words = ["positive" if name.startswith("success") else "negative" for name in batch.episode_ids]
 
-    probe = conditioning(trained.models, batch, words, rng=np.random.default_rng(0), draws=2)
+    probe = conditioning(obedient.models, batch, words, rng=np.random.default_rng(0), draws=2)
 
     assert probe.accuracy > 0.9
     assert probe.gap > 0.1
