@@ -4,7 +4,8 @@ Every variant is built anew with random weights, warmed up, timed and thrown awa
 turns for some rounds, so that a slow minute of the machine hits all of them. A step is everything
 from recorded arrays to new weights: prompt, tokens, normalisation, forward, backward, clip, update.
 LeRobot's step is its own preprocessor, `PI05Policy.forward` and AdamW, as `lerobot-train` makes it.
-Needs no download: the prompt is tokenised by the tiny tokenizer in both sizes. Prints JSON.
+On a CPU, which others use too, time is the process's CPU time. Needs no download: the prompt is
+tokenised by the tiny tokenizer in both sizes. Prints JSON.
 
     python -m benchmarks.train_step --size tiny --device cpu
     python -m benchmarks.train_step --size base --device cuda --batch 8 --steps 10
@@ -198,6 +199,11 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def clock(device: str) -> float:
+    """Return seconds: the wall's beside a GPU; this process's own on a CPU that others use too."""
+    return time.process_time() if device == "cpu" else time.perf_counter()
+
+
 def measure(make: Callable[[], Step], args: argparse.Namespace) -> tuple[list[float], float]:
     """Build a variant, warm it up, and return the seconds of each step and the peak memory."""
     clean(args.device)
@@ -207,10 +213,10 @@ def measure(make: Callable[[], Step], args: argparse.Namespace) -> tuple[list[fl
     synchronize(args.device)
     seconds = []
     for _ in range(args.steps):
-        started = time.perf_counter()
+        started = clock(args.device)
         step()
         synchronize(args.device)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock(args.device) - started)
     return seconds, peak_mib(args.device)
 
 
@@ -227,7 +233,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5, help="timed steps of a variant and round")
     parser.add_argument("--warmup", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2, help="of the CPU")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     args = parser.parse_args()
     args.dtype = args.dtype or ("bfloat16" if args.size == "base" else "float32")

@@ -45,7 +45,7 @@ class ModelConfig:
 class CriticConfig:
     # `scalar`: one number, squared error. `distributional`: bins over the support, cross-entropy.
     kind: Literal["scalar", "distributional"] = "distributional"
-    # Gemma layers copied from the actor's language model; None: 6 for base, 2 for tiny.
+    # Gemma layers copied from the actor's language model; None: 6 for base, 1 for tiny.
     depth: int | None = None
     # Learned tokens that read the sequence and feed the head.
     num_queries: int = 32

@@ -25,7 +25,7 @@ class ModelSize:
     vocabulary: int
     # Pixels of the square picture that goes into the vision tower.
     image_size: int
-    # Prompt tokens, and layers of the critic, unless a config says otherwise.
+    # Prompt tokens, and layers of the critic (a third of the actor's), unless a config says so.
     prompt_tokens: int
     critic_depth: int
     num_heads: int = 8
@@ -65,6 +65,6 @@ SIZES = {
         vocabulary=512,
         image_size=96,
         prompt_tokens=64,
-        critic_depth=2,
+        critic_depth=1,
     ),
 }
