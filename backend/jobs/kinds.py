@@ -15,6 +15,7 @@ from backend.jobs import (
     score_params,
     train_params,
     train_records,
+    video_params,
 )
 
 # Training and scoring take turns on the one GPU.
@@ -73,6 +74,13 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         record=lambda _db, _row: None,
         clean_up=lambda _data_dir, _id: None,
         take_news=score_params.take_news,
+    ),
+    JobKind.VIDEO: JobType(
+        module="backend.jobs.video",
+        lane="video",
+        check=video_params.check,
+        record=lambda _db, _row: None,
+        clean_up=video_params.remove_leftovers,
     ),
 }
 
