@@ -22,6 +22,7 @@ from backend.jobs.export_params import ExportParamsError
 from backend.jobs.kinds import JobParamsError
 from backend.jobs.runner import JobNotFoundError, JobStateError
 from backend.review import EpisodeNotFoundError
+from backend.robots.config import RobotConfigError
 
 # What a person did or met, as opposed to a fault of the program.
 EXPECTED_ERRORS = (
@@ -37,6 +38,7 @@ EXPECTED_ERRORS = (
     JobStateError,
     LabelError,
     RecoveryError,
+    RobotConfigError,
 )
 
 
@@ -46,9 +48,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         if flags.needs_data:
             with opened(flags) as context:
-                flags.run(context, flags)
-        else:
-            flags.run(Terminal(as_json=flags.json), flags)
+                return flags.run(context, flags) or 0
+        return flags.run(Terminal(as_json=flags.json), flags) or 0
     except EXPECTED_ERRORS as error:
         if flags.json:
             body = {"code": _code(error), "message": str(error), "hint": ""}

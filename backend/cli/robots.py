@@ -1,6 +1,8 @@
-"""`robots`."""
+"""`robots`: what there is, and whether one is ready to move."""
 
 import argparse
+import importlib
+from dataclasses import asdict
 from typing import Any
 
 from backend.cli.context import Terminal, table
@@ -19,6 +21,9 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", parents=[common], help="all of them (the default)")
     for parser in (robots, listing):
         parser.set_defaults(run=show_robots, needs_data=False)
+    check = verbs.add_parser("check", parents=[common], help="preflight: may it move?")
+    check.add_argument("config", help="a name from configs/robots or a path")
+    check.set_defaults(run=check_robot, needs_data=False)
 
 
 def show_robots(terminal: Terminal, _flags: argparse.Namespace) -> None:
@@ -53,3 +58,18 @@ def show_robots(terminal: Terminal, _flags: argparse.Namespace) -> None:
     ]
     heads = ("name", "type", "rate", "policies", "task")
     terminal.answer({"items": items, "total": len(items)}, table(heads, rows, "no robot configs"))
+
+
+def check_robot(terminal: Terminal, flags: argparse.Namespace) -> int:
+    """Look at everything a robot needs, without moving it; 1 when something forbids to move."""
+    # Loads LeRobot, which takes long and is needless for every other command.
+    preflight = importlib.import_module("backend.robots.preflight")
+    findings = preflight.check(load_robot_config(flags.config), data_dir=flags.data_dir)
+    ready = preflight.may_move(findings)
+    rows = [(f.level, f.check, f.message, f.remedy or "–") for f in findings]
+    verdict = f"{flags.config} may move" if ready else f"{flags.config} may not move yet"
+    terminal.answer(
+        {"may_move": ready, "findings": [asdict(finding) for finding in findings]},
+        table(("", "check", "found", "remedy"), rows, "nothing to check") + f"\n{verdict}",
+    )
+    return 0 if ready else 1

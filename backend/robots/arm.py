@@ -9,6 +9,7 @@ that would ask for a calibration on the terminal is refused with the command tha
 no keyboard listener is ever created.
 """
 
+import atexit
 import logging
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from lerobot.robots.robot import Robot
 
 from backend.control import Limits, Observation, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError, suggest
+from backend.robots.motor_buses import arms_of, in_one_line, let_go
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,9 @@ class LeRobotArm:
         }
         self._robot = robot
         self._wall_s = wall_s
+        # Ours: LeRobot's own says no as soon as one camera is gone, with the torque still on.
+        self._is_connected = False
+        self._camera_devices = self._find_camera_devices()
         self._hold_index = [self._index_of_state(name) for name in self.action_names]
         self.limits = self._limits_in_order()
         self._reset_pose = self._pose_in_order()
@@ -68,6 +73,9 @@ class LeRobotArm:
         self._reset_steps_left = 0
 
     def connect(self) -> None:
+        # However the process ends, an arm that was connected is let go of.
+        atexit.register(self.close)
+        self._is_connected = True
         try:
             self._robot.connect(calibrate=False)
             calibrated = self._robot.is_calibrated
@@ -125,9 +133,9 @@ class LeRobotArm:
         now, counter = self._wall_s(), time.perf_counter()
         frames = {}
         for name in self.cameras:
-            camera = getattr(self._robot, "cameras", {}).get(name)
+            camera = self._camera_devices.get(name)
             captured = getattr(camera, "latest_timestamp", None)
-            if camera is None or captured is None:
+            if captured is None:
                 continue
             try:
                 frames[name] = (camera.read_latest(), now - (counter - captured))
@@ -172,13 +180,12 @@ class LeRobotArm:
         return self._reset_target.astype(np.float32)
 
     def close(self) -> None:
+        if not self._is_connected:
+            return
+        self._is_connected = False
         self._present = None
-        try:
-            if self._robot.is_connected:
-                self._robot.disconnect()
-        except Exception as error:
-            # Nothing more can be done with it, and whoever closes must be able to go on.
-            logger.warning("%s: did not disconnect cleanly: %s", self.name, error)
+        atexit.unregister(self.close)
+        let_go(self._robot)
 
     def _privileged(self, values: dict[str, Any]) -> dict[str, object]:  # noqa: ARG002
         return {}
@@ -198,8 +205,7 @@ class LeRobotArm:
         now, counter = self._wall_s(), time.perf_counter()
         times = {}
         for name in self.cameras:
-            camera = getattr(self._robot, "cameras", {}).get(name)
-            captured = getattr(camera, "latest_timestamp", None)
+            captured = getattr(self._camera_devices.get(name), "latest_timestamp", None)
             times[name] = now if captured is None else now - (counter - captured)
         return times
 
@@ -219,14 +225,27 @@ class LeRobotArm:
         )
 
     def _check_connected(self) -> None:
-        if not self._robot.is_connected:
+        if not self._is_connected:
             raise ArmNotConnectedError(
                 f"{self.name} is not connected: call connect() first, and nothing after close()"
             )
 
     def _fault(self, verb: str, error: Exception) -> RobotFaultError:
-        what = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        what = in_one_line(error)
+        if self._is_connected and (gone := self._gone_cameras()):
+            # LeRobot only says that the robot as a whole is not connected.
+            what, error = f"camera {', '.join(gone)} is gone", ConnectionError("camera")
         return RobotFaultError(f"{self.name}: could not {verb}: {what}. {_remedy(error)}")
+
+    def _gone_cameras(self) -> list[str]:
+        return [name for name, camera in self._camera_devices.items() if not camera.is_connected]
+
+    def _find_camera_devices(self) -> dict[str, Any]:
+        """LeRobot's cameras by the names of the features; a pair keeps them in its two arms."""
+        devices = dict(getattr(self._robot, "cameras", {}))
+        for prefix, part in arms_of(self._robot).items():
+            devices |= {prefix + name: cam for name, cam in getattr(part, "cameras", {}).items()}
+        return {name: devices[name] for name in self.cameras if name in devices}
 
     def _index_of_state(self, action_name: str) -> int | None:
         if action_name in self.state_names:

@@ -68,7 +68,7 @@ def make_arm(config: RobotConfig, *, seed: int | None = None) -> Arm:
     Raises:
         RobotConfigError: LeRobot knows no such type, or something in the config does not fit it.
     """
-    robot_config = _decode(config, "robot", config.robot, LeRobotRobotConfig, lerobot.robots)
+    robot_config = decode(config, "robot", config.robot, LeRobotRobotConfig, lerobot.robots)
     try:
         if robot_config.type == SIMULATOR:
             sim = importlib.import_module("backend.robots.sim")
@@ -88,13 +88,10 @@ def make_input(config: RobotConfig, arm: Arm) -> HumanInput:
     Raises:
         RobotConfigError: LeRobot knows no such type, or it cannot drive this arm.
     """
-    teleop = _decode(config, "teleop", config.teleop, TeleoperatorConfig, lerobot.teleoperators)
+    teleop = decode(config, "teleop", config.teleop, TeleoperatorConfig, lerobot.teleoperators)
     if teleop.type != BROWSER:
-        raise RobotConfigError(
-            str(config.source),
-            "teleop.type",
-            f"a live session is driven from its page, got {teleop.type!r}; use {BROWSER!r}",
-        )
+        leader = importlib.import_module("backend.robots.leader")
+        return leader.make_leader(config, teleop, arm)
     if config.robot.get("use_degrees") is False:
         raise RobotConfigError(
             str(config.source),
@@ -140,10 +137,21 @@ def _make_robot(robot_config: LeRobotRobotConfig) -> Any:
         return synthetic.SyntheticRobot(robot_config)
 
 
-def _decode(
+def decode(
     config: RobotConfig, key: str, given: Mapping[str, Any], registry: Any, package: Any
 ) -> Any:
-    """Turn `given` into LeRobot's own config object, refusing what its class does not know."""
+    """Turn `given` into LeRobot's own config object.
+
+    Args:
+        config: Where it stands, for messages.
+        key: Its place in there.
+        given: LeRobot's fields and a type.
+        registry: LeRobot's base class of such configs.
+        package: Where LeRobot keeps the classes that may have to be imported first.
+
+    Raises:
+        RobotConfigError: LeRobot knows no such type, or its class no such field.
+    """
     source = str(config.source)
     _check_fields(source, key, given, _choice(source, key, given, registry, package))
     for name, camera in (given.get("cameras") or {}).items():

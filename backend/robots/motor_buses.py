@@ -43,7 +43,7 @@ def let_go(device: Any) -> list[str]:
             device.disconnect()
     except Exception as error:
         # A half broken device raises of every kind, `termios.error` included.
-        logger.debug("%s did not disconnect cleanly: %s", device, error)
+        logger.warning("%s did not disconnect cleanly: %s", device, error)
     for prefix, arm in arms_of(device).items():
         if arm.bus.is_connected:
             stiff += [prefix + name for name in arm.bus.motors if not _is_limp(arm.bus, name)]

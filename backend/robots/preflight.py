@@ -92,8 +92,8 @@ def check(
 
 def _devices(config: RobotConfig) -> tuple[Any, Any]:
     """LeRobot's robot and leader arm, not connected; no leader where the page drives."""
-    robot_config = make._decode(config, "robot", config.robot, LeRobotRobotConfig, lerobot.robots)
-    teleop_config = make._decode(
+    robot_config = make.decode(config, "robot", config.robot, LeRobotRobotConfig, lerobot.robots)
+    teleop_config = make.decode(
         config, "teleop", config.teleop, TeleoperatorConfig, lerobot.teleoperators
     )
     robot = make_robot_from_config(robot_config)

@@ -148,6 +148,18 @@ def test_sessions_and_robots_are_listed(handrail, data_dir):
     assert "so101_sim_touch" in [item["name"] for item in handrail("robots", "list")[1]["items"]]
 
 
+def test_a_robot_is_checked_before_it_may_move(handrail):
+    code, ready = handrail("robots", "check", "synthetic")
+    assert (code, ready["may_move"]) == (0, True)
+
+    # The arm of this config is on a port that no test machine has.
+    code, missing = handrail("robots", "check", "koch")
+
+    assert (code, missing["may_move"]) == (1, False)
+    blocking = [found for found in missing["findings"] if found["level"] == "blocking"]
+    assert all(found["remedy"] for found in blocking)
+
+
 def test_a_dry_run_writes_nothing(handrail, data_dir):
     code, plan = handrail("export", "local/touch", "--outcome", "success", "--dry-run")
 

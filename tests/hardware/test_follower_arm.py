@@ -121,3 +121,21 @@ def test_a_follower_without_calibration_is_refused_with_the_command_that_makes_o
     with pytest.raises(RobotFaultError, match=r"lerobot-calibrate --robot\.type=so101_follower"):
         arm.connect()
     assert shop.emulated[-1].torque() == set()
+
+
+def observe_many(arm) -> None:
+    """LeRobot forgives a camera for a while before it says that it is gone."""
+    for _ in range(100):
+        arm.observe()
+
+
+def test_a_camera_that_is_gone_is_a_fault_and_closing_still_lets_go(arm, follower, request):
+    request.addfinalizer(FileDevice.unplugged.clear)
+    arm.observe()
+    FileDevice.unplugged.set()
+
+    with pytest.raises(RobotFaultError, match=r"[Cc]amera"):
+        observe_many(arm)
+    arm.close()
+
+    assert follower.torque() == set()

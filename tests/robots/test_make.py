@@ -88,8 +88,8 @@ def test_speeds_of_the_teleoperator_come_from_its_config():
     ("config", "message"),
     [
         (
-            replace(SYNTHETIC, teleop={"type": "so101_leader", "port": "x"}),
-            "use 'handrail_browser'",
+            replace(SYNTHETIC, teleop={"type": "so101_leadr", "port": "x"}),
+            "did you mean 'so101_leader'",
         ),
         (
             replace(SYNTHETIC, teleop={"type": "handrail_browser", "sped": 1}),
