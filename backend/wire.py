@@ -102,6 +102,20 @@ class EpisodeNow(Message):
     task: str
 
 
+class PolicyNow(Message):
+    """How a policy that thinks in chunks of actions keeps up, in the tick it acts in."""
+
+    # Actions that wait to be played; at 0 the robot holds its pose.
+    queue: int
+    # Actions in a full chunk.
+    chunk_size: int
+    # Ticks since the last takeover, hand-back or start that found no action.
+    starved: int = 0
+    # How long the newest chunk and the newest value took, milliseconds; None before the first.
+    chunk_ms: float | None = None
+    value_ms: float | None = None
+
+
 class Tick(Message):
     """Actor to server to page, at most once a control step."""
 
@@ -121,6 +135,14 @@ class Tick(Message):
     value: float | None = None
     spread: float | None = None
     advantage: float | None = None
+    # The tick whose pictures `value` judges; None without a value.
+    value_step: int | None = None
+    # The value came after the step that followed those pictures: it is old and is not recorded.
+    value_late: bool = False
+    # Actions that were cut by the limits since the robot was opened.
+    clamps: int = 0
+    # None for policies that answer at once.
+    acting: PolicyNow | None = None
     # Which policy acts: `hold`, `scripted`, or a checkpoint's id.
     policy: str = ""
     # Browser teleoperator: speed as a share of its maximum, and whether its gripper is closed.
@@ -232,6 +254,19 @@ class LeaseMessage(Message):
     holder: str | None
 
 
+class PolicyMessage(Message):
+    """Server to actor: this checkpoint should drive, from the next episode on.
+
+    Said on promotion and again on every connection; the same one twice changes nothing.
+    """
+
+    type: Literal["policy"] = "policy"
+    # `run/step`.
+    checkpoint_id: str
+    # Its folder, as the actor's computer finds it.
+    path: str
+
+
 class Ping(Message):
     """Server to actor and back, to know the difference of their clocks."""
 
@@ -246,7 +281,8 @@ FromActor = Annotated[
     Field(discriminator="type"),
 ]
 ToActor = Annotated[
-    CommandMessage | InputMessage | LeaseMessage | Ping, Field(discriminator="type")
+    CommandMessage | InputMessage | LeaseMessage | PolicyMessage | Ping,
+    Field(discriminator="type"),
 ]
 from_actor: TypeAdapter[FromActor] = TypeAdapter(FromActor)
 to_actor: TypeAdapter[ToActor] = TypeAdapter(ToActor)
