@@ -41,6 +41,7 @@ TOKEN_FILE = "actor.token"
 # How long another thread may hold the interpreter while the loop's tick is due, seconds.
 SWITCH_INTERVAL_S = 0.0005
 # The loop does little and must do it on time; only privileged processes may ask for this.
+PROCESS_NICENESS = -5
 LOOP_NICENESS = -10
 
 
@@ -90,11 +91,13 @@ def read_token(data_dir: Path) -> str:
     return given
 
 
-def put_first() -> None:
-    """Let the calling thread run before others where the system permits, else leave it as it is."""
+def put_first(niceness: int) -> None:
+    """Let the calling thread run before others where the system permits, else leave it as it is.
+
+    On Linux a priority belongs to a thread, and threads started by it inherit it.
+    """
     with contextlib.suppress(PermissionError):
-        # On Linux a priority belongs to a thread, not to its process.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOOP_NICENESS)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def run(options: Options) -> bool:
@@ -141,7 +144,7 @@ def run(options: Options) -> bool:
     failed = threading.Event()
 
     def work() -> None:
-        put_first()
+        put_first(LOOP_NICENESS)
         try:
             loop.run()
         except Exception:
@@ -171,6 +174,9 @@ def main() -> int:
     )
     logging.getLogger("backend").setLevel(logging.INFO)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # All of this process: a thread that waits for the processor while it holds the interpreter
+    # would hold up the loop.
+    put_first(PROCESS_NICENESS)
     try:
         presence = Presence.claim(options.data_dir, robot=options.robot, server=options.server)
     except AnotherActorError as error:
