@@ -29,9 +29,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import yaml
 from playwright.sync_api import Page, sync_playwright
 from websockets.asyncio.client import connect
 
+from backend.robots.config import ROBOTS_DIR
 from backend.robots.synthetic import STAMP_BITS, STAMP_BLOCK_PX
 from tests.flows.processes import HandrailProcess, wait_for
 
@@ -68,6 +70,14 @@ def steps_of(data_dir: Path, episode_id: str) -> dict[str, Any]:
         "wall_s": table["wall_s"].to_numpy(),
         "action": np.array(table["action"].to_pylist()),
     }
+
+
+def robot_without_timeout(folder: Path) -> Path:
+    """A copy of synthetic_3cam whose attempts may last as long as the benchmark."""
+    config = yaml.safe_load((ROBOTS_DIR / "synthetic_3cam.yaml").read_text())
+    path = folder / "synthetic_3cam.yaml"
+    path.write_text(yaml.safe_dump(config | {"episode_time_s": 3600}))
+    return path
 
 
 def run_episode(handrail: HandrailProcess, work: Any) -> tuple[Any, dict[str, Any]]:
@@ -223,7 +233,8 @@ def main() -> None:
         return
 
     with tempfile.TemporaryDirectory() as folder:
-        handrail = HandrailProcess(Path(folder) / "data", robot="synthetic_3cam").start()
+        robot = robot_without_timeout(Path(folder))
+        handrail = HandrailProcess(Path(folder) / "data", robot=str(robot)).start()
         try:
             handrail.wait_actor()
             assert handrail.command("open", uuid.uuid4().hex, policy="hold").json()["accepted"]
