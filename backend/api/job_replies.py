@@ -17,7 +17,15 @@ class JobBody(Documented):
         default_factory=dict, examples=[{"repo_id": "local/touch", "episodes": "all"}]
     )
     """export: {"repo_id": "local/name", "episodes": "all" | [ids] | {"outcome": …, "q": …},
-    "columns": [names], "overwrite": bool}; all but the first may be left out."""
+    "columns": [names], "overwrite": bool}; all but the first may be left out.
+
+    train: {"preset": name, "start": "run/000500" | "tiny" | folder | Hub id, "steps": n,
+    "sources": [{"kind": "store", "episodes": …, "share": 0.5}, {"kind": "dataset", "repo_id" or
+    "path": …}], "overrides": {dotted field: value}, "run": name, "wandb": "off" | "offline" |
+    "online", …}; all may be left out, and `POST /api/training/preview` says what would come of it.
+
+    score: {"checkpoint": "run/000500", "episodes": …, "again": bool}. video: the same, and
+    `checkpoint` may be left out for the values that were recorded."""
 
 
 class Job(Documented):
@@ -76,6 +84,9 @@ class MetricList(Documented):
     items: list[Metric]
     total: int
     next_cursor: str | None
+    """None when these are all so far."""
+    end_cursor: str
+    """Behind the last of these: ask with it later for what the job has measured since."""
 
 
 class Skipped(Documented):

@@ -86,9 +86,9 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
     def read_metrics(
         job_id: str,
         limit: Annotated[int, Query(ge=1, le=10_000, description="numbers a page")] = 1000,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+        cursor: Annotated[str | None, Query(description="a cursor of the page before")] = None,
     ) -> MetricList:
-        """Everything the job measured, by name and step."""
+        """Everything the job measured, by name and step, in the order in which it came."""
         row_of(job_id)
         if cursor is not None and not cursor.isdecimal():
             raise ApiError(400, "page", f"{cursor!r} is no cursor of this list")
@@ -100,6 +100,7 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
             items=[Metric.of(row) for row in rows[:limit]],
             total=total,
             next_cursor=str(rows[limit - 1].id) if len(rows) > limit else None,
+            end_cursor=str(rows[:limit][-1].id) if rows else cursor or "0",
         )
 
     @router.get(
@@ -126,10 +127,20 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
         return file_response(path, media_type=TEXT, range_header=range, changes=True)
 
     @router.post("/{job_id}/cancel", summary="Cancel a job", responses=responses(404, 409))
-    def cancel(job_id: str, user: Caller) -> Job:
-        """Ask the job to stop; one that does not obey is ended by force after ten seconds."""
+    def cancel(
+        *,
+        job_id: str,
+        user: Caller,
+        force: Annotated[
+            bool, Query(description="end it at once; a training loses what it has not saved")
+        ] = False,
+    ) -> Job:
+        """Ask the job to stop, which lets a training save; what does not obey is ended by force.
+
+        That happens after ten seconds, for a training after three minutes.
+        """
         user.require(Role.OPERATOR, "cancel a job")
-        return changed(lambda: runner.cancel(job_id))
+        return changed(lambda: runner.cancel(job_id, force=force))
 
     @router.post("/{job_id}/resume", summary="Resume a job", responses=responses(404, 409))
     def resume(job_id: str, user: Caller) -> Job:

@@ -85,8 +85,12 @@ class JobOrders:
         self._wake.set()
         return row
 
-    def cancel(self, job_id: str) -> JobRow:
+    def cancel(self, job_id: str, *, force: bool = False) -> JobRow:
         """Stop a job: at once if it waits, else by asking and, after a grace, by force.
+
+        Args:
+            job_id: Which.
+            force: Give it no grace, also when it was asked before.
 
         Raises:
             JobNotFoundError: No such job.
@@ -98,8 +102,9 @@ class JobOrders:
                 raise JobStateError(f"job {job_id} is {row.state} already")
             if row.state == JobState.QUEUED:
                 self._end(row, JobState.CANCELLED, "cancelled before it began")
-            elif not (self.folder(job_id) / CANCEL_FILE).exists():
-                write_json(self.folder(job_id) / CANCEL_FILE, {"asked_s": self._clock()})
+            elif force or not (self.folder(job_id) / CANCEL_FILE).exists():
+                asked_s = 0.0 if force else self._clock()
+                write_json(self.folder(job_id) / CANCEL_FILE, {"asked_s": asked_s})
                 row.message = "stopping"
                 signal_group(row.pid, row.pid_started_s, signal.SIGTERM)
         self._wake.set()

@@ -217,6 +217,16 @@ def test_a_job_that_does_not_obey_is_killed_after_a_grace(world):
     assert world.until_over(id).state == JobState.CANCELLED
 
 
+def test_a_job_that_was_asked_is_killed_at_once_when_somebody_insists(world):
+    id = world.submit(work_s=60, stubborn=True)
+    world.until_begun(id)
+    world.runner.cancel(id)
+
+    world.runner.cancel(id, force=True)
+
+    assert world.until_over(id).state == JobState.CANCELLED
+
+
 def test_a_failed_job_can_be_resumed_with_the_same_orders(world):
     id = world.submit(fail="no luck")
     world.until_over(id)
