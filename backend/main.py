@@ -31,13 +31,16 @@ from backend.api.live import Live
 from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
 from backend.api.records import SessionRecords
+from backend.api.routes_checkpoints import checkpoints_router
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
 from backend.api.routes_jobs import jobs_router
 from backend.api.routes_labels import labels_router
+from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
 from backend.api.routes_system import system_router
+from backend.api.routes_training import training_router
 from backend.db.engine import Database, migrate, open_database
 from backend.jobs.runner import JobRunner
 from backend.robots.config import RobotConfigError, load_robot_config
@@ -154,6 +157,9 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             episodes_router(database, data_dir, records),
             jobs_router(jobs, database, data_dir),
             labels_router(database, clock, records),
+            training_router(database, data_dir, jobs),
+            checkpoints_router(database, data_dir, wall_s=clock.wall_s),
+            scores_router(database, data_dir),
             system_router(live, data_dir, version=VERSION),
         ],
         gatekeeper=gatekeeper,

@@ -30,7 +30,10 @@ TAGS = [
     {"name": "session", "description": "The robot, now."},
     {"name": "episodes", "description": "Recorded attempts."},
     {"name": "labels", "description": "What people say of episodes: an append-only log."},
-    {"name": "jobs", "description": "Background work, such as exports."},
+    {"name": "jobs", "description": "Background work, such as exports and trainings."},
+    {"name": "training", "description": "What a training can be made of, and how one went."},
+    {"name": "checkpoints", "description": "What trainings made, and the one that drives."},
+    {"name": "scores", "description": "What critics say of episodes, as numbers and as video."},
     {"name": "system", "description": "The server and what it can open."},
 ]
 ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

@@ -47,6 +47,8 @@ def test_every_route_is_there(spec):
         "GET /api/episodes/{episode_id}/video/{camera}.mp4",
         "POST /api/episodes/{episode_id}/recover",
         "POST /api/episodes/{episode_id}/discard",
+        "GET /api/episodes/{episode_id}/scores",
+        "GET /api/episodes/{episode_id}/critic.mp4",
         "GET /api/episodes/{episode_id}/labels",
         "POST /api/episodes/{episode_id}/labels",
         "POST /api/labels/undo",
@@ -59,6 +61,17 @@ def test_every_route_is_there(spec):
         "GET /api/jobs/{job_id}/log",
         "POST /api/jobs/{job_id}/cancel",
         "POST /api/jobs/{job_id}/resume",
+        "GET /api/jobs/{job_id}/advantages",
+        "GET /api/training/presets",
+        "GET /api/training/sources",
+        "POST /api/training/preview",
+        "GET /api/checkpoints",
+        "GET /api/checkpoints/{run}/{step}",
+        "POST /api/checkpoints/{run}/{step}/promote",
+        "POST /api/checkpoints/{run}/{step}/delete",
+        "POST /api/checkpoints/{run}/{step}/export",
+        "GET /api/scores/compare",
+        "GET /api/videos",
     }
 
 
