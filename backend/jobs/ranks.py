@@ -30,7 +30,11 @@ class Ranks:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self._state = PartialState(cpu=device == "cpu") if several else None
-        self.device = device if self._state is None else str(self._state.device)
+        if self._state is not None:
+            # LeRobot knows `cpu` and `cuda:1`, not `cpu:0`.
+            own = self._state.device
+            device = own.type if own.type == "cpu" else str(own)
+        self.device = device
         self.rank = 0 if self._state is None else self._state.process_index
         self.size = 1 if self._state is None else self._state.num_processes
 

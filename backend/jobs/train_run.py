@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from backend import checkpoints
 from backend.db.checkpoint_queries import protected_checkpoints
 from backend.db.engine import open_database
@@ -56,6 +58,9 @@ class TrainingRun:
             JobFailedError: The data, the config or the disk do not allow it, or it diverged.
             JobCancelledError: Somebody asked to stop; what was learned is saved.
         """
+        if self._ranks.size == 1:
+            # One core stays free for the robot's loop, which may run on this machine.
+            torch.set_num_threads(max(1, torch.get_num_threads() - 1))
         episodes = self._load()
         training, held_out = split_held_out(episodes, self._params.config.data.held_out_fraction)
         if not training:
