@@ -31,15 +31,15 @@ def alarms_of(
         config: Of the run.
         actor_updates: Updates of the actor so far.
     """
-    found = {}
     # Probes are NaN when there is nothing to probe; what was trained on never is.
     broken = [n for n, v in metrics.items() if not math.isfinite(v) and not n.startswith("probe/")]
     if broken:
-        found["not_finite"] = (
-            f"{broken[0]} is {metrics[broken[0]]}: the run has diverged. Lower the learning rate, "
-            "or look for broken states and actions in the data."
-        )
-    found |= _positive_share(metrics, config)
+        # Whatever else would be said of such a run follows from this.
+        return {
+            "not_finite": f"{broken[0]} is {metrics[broken[0]]}: the run has diverged. Lower the "
+            "learning rate, or look for broken states and actions in the data."
+        }
+    found = _positive_share(metrics, config)
     found |= _word_ignored(metrics, config, actor_updates)
     found |= _values(metrics, config)
     waiting = metrics.get("data_wait_share", 0.0)
