@@ -27,6 +27,7 @@ from backend.actor.link import Link
 from backend.actor.loop import ControlLoop
 from backend.actor.news import News
 from backend.actor.presence import AnotherActorError, Presence
+from backend.actor.promotion import Promotions
 from backend.actor.recorder import Recorder, RecorderLimits
 from backend.actor.rig import RigRefusedError
 from backend.actor.rigging import LeRobotRigs
@@ -40,9 +41,9 @@ TOKEN_VARIABLE = "HANDRAIL_ACTOR_TOKEN"
 TOKEN_FILE = "actor.token"
 # How long another thread may hold the interpreter while the loop's tick is due, seconds.
 SWITCH_INTERVAL_S = 0.0005
-# The loop does little and must do it on time; only privileged processes may ask for this.
+# Only privileged users may ask for these. Any real-time priority comes before all ordinary threads.
 PROCESS_NICENESS = -5
-LOOP_NICENESS = -10
+LOOP_PRIORITY = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,11 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--server", default="ws://127.0.0.1:7860", help="ws://host:port")
     parser.add_argument("--robot", default="so101_sim_touch", help="name or path of its config")
-    parser.add_argument("--policy", default="hold", help="what drives when nobody says otherwise")
+    parser.add_argument(
+        "--policy",
+        default="hold",
+        help="what drives when nobody says otherwise: hold, scripted, or a checkpoint `run/step`",
+    )
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where episodes go")
     parser.add_argument("--name", default="actor", help="its name in the log")
     given = parser.parse_args(arguments)
@@ -91,13 +96,19 @@ def read_token(data_dir: Path) -> str:
     return given
 
 
-def put_first(niceness: int) -> None:
-    """Let the calling thread run before others where the system permits, else leave it as it is.
+def put_first() -> None:
+    """Run the calling thread on time, as far as the system permits; else leave it as it is.
 
-    On Linux a priority belongs to a thread, and threads started by it inherit it.
+    A real-time thread runs as soon as it is due, whatever else the machine does. The threads that
+    it starts (a simulator's renderer) are ordinary ones again.
     """
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    # On Linux a schedule and a priority belong to a thread, not to its process.
+    thread = threading.get_native_id()
+    try:
+        schedule = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(thread, schedule, os.sched_param(LOOP_PRIORITY))
+    except (PermissionError, AttributeError):
+        log.info("no real-time schedule for the control loop: this user may not ask for one")
 
 
 def run(options: Options) -> bool:
@@ -110,7 +121,7 @@ def run(options: Options) -> bool:
         RigRefusedError: The robot config cannot be read.
     """
     clock = SystemClock()
-    rigs = LeRobotRigs(default_robot=options.robot)
+    rigs = LeRobotRigs(default_robot=options.robot, data_dir=options.data_dir, clock=clock)
     rigs.facts(options.robot)
     times = SafetyTimes()
     episodes_dir = options.data_dir / "episodes"
@@ -125,6 +136,7 @@ def run(options: Options) -> bool:
         free_bytes=lambda: shutil.disk_usage(episodes_dir).free,
         limits=RecorderLimits(),
     )
+    promotions = Promotions(load=rigs.load_policy)
     session = LiveSession(
         maker=rigs,
         robot=options.robot,
@@ -133,6 +145,7 @@ def run(options: Options) -> bool:
         inbox=inbox,
         deadman=deadman,
         recorder=recorder,
+        promotions=promotions,
         outlet=link,
         clock=clock,
     )
@@ -144,7 +157,7 @@ def run(options: Options) -> bool:
     failed = threading.Event()
 
     def work() -> None:
-        put_first(LOOP_NICENESS)
+        put_first()
         try:
             loop.run()
         except Exception:
@@ -152,7 +165,7 @@ def run(options: Options) -> bool:
             failed.set()
 
     try:
-        link.start(inbox=inbox, deadman=deadman)
+        link.start(inbox=inbox, deadman=deadman, promotions=promotions)
         thread = threading.Thread(target=work, name="loop")
         thread.start()
         while thread.is_alive():
@@ -176,7 +189,8 @@ def main() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     # All of this process: a thread that waits for the processor while it holds the interpreter
     # would hold up the loop.
-    put_first(PROCESS_NICENESS)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PROCESS_NICENESS)
     try:
         presence = Presence.claim(options.data_dir, robot=options.robot, server=options.server)
     except AnotherActorError as error:
