@@ -95,8 +95,12 @@ class HumanInput(Protocol):
     speed: float
     gripper_closed: bool
 
-    def start(self, state: np.ndarray) -> None:
-        """Take over from `state` without a jump."""
+    def start(self, state: np.ndarray, commanded: np.ndarray | None = None) -> None:
+        """Take over from `state` without a jump.
+
+        `commanded` is the action executed last, float32 [action dim], None when there was none:
+        a gripper that holds something is commanded further shut than its state says.
+        """
 
     def feed(self, held: frozenset[str], axes: tuple[float, ...]) -> None:
         """Every refresh from the page, in order: rising edges are toggles."""
@@ -119,3 +123,35 @@ class ActingPolicy(Protocol):
 
     def act(self, observation: Observation) -> np.ndarray | None:
         """float32 [action dim] for this step at once, or None to hold the pose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thoughts:
+    """What a policy that thinks in threads of its own has come to so far."""
+
+    # Critic's value of `value_step`'s pictures and its spread, in units of return.
+    value: float | None = None
+    spread: float | None = None
+    value_step: int | None = None
+    # Actions that wait to be played, and in a full chunk.
+    queue: int = 0
+    chunk_size: int = 0
+    # Steps since the last reset that found no action, those before the first chunk left out.
+    starved: int = 0
+    # How long the newest chunk and value took, seconds.
+    chunk_s: float | None = None
+    value_s: float | None = None
+
+
+@runtime_checkable
+class ThinkingPolicy(ActingPolicy, Protocol):
+    """An acting policy whose answers are made elsewhere: `act` only hands out what is ready."""
+
+    def watch(self, observation: Observation, *, step: int, task: str) -> None:
+        """Before `act`, in every step of an episode, also while a human drives; returns at once."""
+
+    def thoughts(self) -> Thoughts:
+        """The newest there is; waits for nothing."""
+
+    def close(self) -> None:
+        """Stop thinking, without waiting for the end of a thought; harmless when repeated."""

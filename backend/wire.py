@@ -257,7 +257,7 @@ class LeaseMessage(Message):
 class PolicyMessage(Message):
     """Server to actor: this checkpoint should drive, from the next episode on.
 
-    Said on promotion and again on every connection; the same one twice changes nothing.
+    Said on promotion and again on every connection; the same promotion twice changes nothing.
     """
 
     type: Literal["policy"] = "policy"
@@ -265,6 +265,8 @@ class PolicyMessage(Message):
     checkpoint_id: str
     # Its folder, as the actor's computer finds it.
     path: str
+    # When somebody promoted it, Unix time: tells a new promotion from a repeated one.
+    promoted_s: float
 
 
 class Ping(Message):

@@ -2,9 +2,13 @@
 
 A step counts when the recorder took it, so that row n of the file is step n. Time in which the
 robot is held belongs to no step and does not bring the timeout nearer.
+
+A critic's value of a step comes while the robot moves. So where a policy has one, a step is handed
+to the recorder when the next one begins: with its value, or without if that is late.
 """
 
 import uuid
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,14 +23,25 @@ from backend.wire import EpisodeNow
 class Attempt:
     """From `start` to its end."""
 
-    def __init__(self, *, header: EpisodeHeader, timeout_s: float, recorder: Recorder) -> None:
-        """Begin to record; `timeout_s` counts driving only."""
+    def __init__(
+        self, *, header: EpisodeHeader, timeout_s: float, recorder: Recorder, awaits_values: bool
+    ) -> None:
+        """Begin to record.
+
+        Args:
+            header: What it is.
+            timeout_s: Counts driving only.
+            recorder: Takes the steps.
+            awaits_values: Keep each step back until the next, for its value.
+        """
         self.header = header
         self._timeout_s = timeout_s
         self._recorder = recorder
         self._steps = 0
         self._human_steps = 0
         self._driven_ticks = 0
+        self._awaits_values = awaits_values
+        self._kept: Step | None = None
         recorder.begin(header)
 
     def add(
@@ -48,24 +63,39 @@ class Attempt:
             driver: Who wanted it.
 
         Returns:
-            False when the recorder could not take it.
+            False when the recorder could not take a step, this one or the one kept back.
         """
-        taken = self._recorder.add(
-            Step(
-                step=self._steps,
-                timestamp_s=self._steps / self.header.fps,
-                wall_s=wall_s,
-                state=observation.state,
-                action=action,
-                requested=requested,
-                driver=driver,
-                frames=observation.frames,
-                frame_wall_s=observation.frame_wall_s,
-            )
+        taken = self._hand_over_kept()
+        step = Step(
+            step=self._steps,
+            timestamp_s=self._steps / self.header.fps,
+            wall_s=wall_s,
+            state=observation.state,
+            action=action,
+            requested=requested,
+            driver=driver,
+            frames=observation.frames,
+            frame_wall_s=observation.frame_wall_s,
         )
+        if not self._awaits_values:
+            return self._hand_over(step)
+        self._kept = step
+        return taken
+
+    def judge(self, value: float, spread: float | None) -> None:
+        """The critic's view of the last step that was added, before the next one is."""
+        if self._kept is not None:
+            self._kept = replace(self._kept, value=value, spread=spread)
+
+    def _hand_over_kept(self) -> bool:
+        kept, self._kept = self._kept, None
+        return kept is None or self._hand_over(kept)
+
+    def _hand_over(self, step: Step) -> bool:
+        taken = self._recorder.add(step)
         if taken:
             self._steps += 1
-            self._human_steps += driver is Driver.HUMAN
+            self._human_steps += step.driver is Driver.HUMAN
         return taken
 
     def drove(self) -> None:
@@ -90,6 +120,7 @@ class Attempt:
         author: str,
     ) -> None:
         """End it; `ended_s` is Unix time."""
+        self._hand_over_kept()
         self._recorder.finish(
             EpisodeEnd(
                 end_reason=reason,
@@ -104,11 +135,12 @@ class Attempt:
 
     def now(self) -> EpisodeNow:
         """How far it has come."""
+        kept = self._kept
         return EpisodeNow(
             id=self.header.id,
             number=self.header.number,
-            steps=self._steps,
-            human_steps=self._human_steps,
+            steps=self._steps + (kept is not None),
+            human_steps=self._human_steps + (kept is not None and kept.driver is Driver.HUMAN),
             elapsed_s=round(self.driven_s, 3),
             task=self.header.task,
         )

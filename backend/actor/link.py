@@ -21,6 +21,7 @@ from backend.actor.frames import FrameEncoder
 from backend.actor.inbox import Inbox
 from backend.actor.news import Lasting
 from backend.actor.outbox import Outbox
+from backend.actor.promotion import Promoted, Promotions
 from backend.control import LiveCameras, Observation
 from backend.wire import (
     MAX_TEXT_BYTES,
@@ -29,6 +30,7 @@ from backend.wire import (
     InputMessage,
     LeaseMessage,
     Ping,
+    PolicyMessage,
     Tick,
     to_actor,
 )
@@ -85,10 +87,11 @@ class Link:
         self._was_welcome = False
         self._complaint = ""
 
-    def start(self, *, inbox: Inbox, deadman: Deadman) -> None:
+    def start(self, *, inbox: Inbox, deadman: Deadman, promotions: Promotions) -> None:
         """Connect, and go on connecting, until `close`."""
         self._inbox = inbox
         self._deadman = deadman
+        self._promotions = promotions
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._thread.start()
 
@@ -244,6 +247,14 @@ class Link:
         elif isinstance(message, CommandMessage):
             age_s = server_clock.age_s(sent_ms=message.sent_ms, now_ms=now_ms)
             self._inbox.submit(message, age_s=age_s)
+        elif isinstance(message, PolicyMessage):
+            self._promotions.offer(
+                Promoted(
+                    checkpoint_id=message.checkpoint_id,
+                    path=message.path,
+                    promoted_s=message.promoted_s,
+                )
+            )
 
 
 def _why_closed(socket: ClientConnection) -> str:

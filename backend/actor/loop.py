@@ -14,13 +14,13 @@ from backend.actor.clock import Clock
 from backend.actor.deadman import Deadman
 from backend.actor.inbox import Inbox
 from backend.actor.motion import DriverFailedError, Motion, Mover
-from backend.actor.news import Outlet
+from backend.actor.news import Outlet, policy_now
 from backend.actor.pacing import Pacer
 from backend.actor.phases import ATTEMPT
 from backend.actor.rig import Rig
 from backend.actor.safety import CameraWatch, SafetyTimes
 from backend.actor.session import LiveSession
-from backend.control import Observation, RobotFaultError
+from backend.control import Observation, RobotFaultError, ThinkingPolicy, Thoughts
 from backend.domain import Driver, Phase
 from backend.wire import Rates, Tick
 
@@ -55,10 +55,12 @@ class ControlLoop:
         self._times = times
         self._abandoned_s = abandoned_s
         self._stopping = threading.Event()
-        self._paced: Rig | None = None
+        self._paced: Mover | None = None
         self._pacer: Pacer | None = None
         self._cameras: CameraWatch | None = None
         self._steps = 0
+        # The tick of the attempt's newest step.
+        self._recorded: int | None = None
         self._told_s: dict[str, float] = {}
 
     def stop(self) -> None:
@@ -79,30 +81,41 @@ class ControlLoop:
 
     def turn(self) -> None:
         """One control step of an open robot, or one look at the inbox of a closed one."""
-        rig = self._session.rig
-        if rig is None:
+        session = self._session
+        mover = session.mover
+        if mover is None or session.rig is None:
             self._pacer = None
         else:
-            self._pace(rig)
-        self._session.obey()
-        if self._session.rig is None or self._session.rig is not rig:
+            self._pace(session.rig, mover)
+            self._judge(session.rig)
+        session.obey()
+        # A mover lasts from `open` to `close`; the policy it asks may have become another one.
+        if mover is None or session.rig is None or session.mover is not mover:
             self._publish(observation=None, driver=Driver.NONE)
             return
-        assert self._session.mover is not None
         try:
-            self._step(rig, self._session.mover)
+            self._step(session.rig, mover)
         except Exception as error:
             # Whatever it was, the arm must not be left to a loop that no longer knows its state.
-            self._session.lose_robot(error)
+            session.lose_robot(error)
             self._publish(observation=None, driver=Driver.NONE)
 
-    def _pace(self, rig: Rig) -> None:
-        if self._pacer is None or self._paced is not rig:
+    def _pace(self, rig: Rig, mover: Mover) -> None:
+        if self._pacer is None or self._paced is not mover:
             hz = rig.arm.fps
-            self._paced = rig
+            self._paced = mover
             self._pacer = Pacer(hz=hz, clock=self._clock)
             self._cameras = CameraWatch(period_s=1 / hz, frozen_s=self._times.frozen_s)
         self._pacer.wait()
+
+    def _judge(self, rig: Rig) -> None:
+        """Give the attempt's newest step its value, if that has come: later it is late."""
+        attempt = self._session.attempt
+        if attempt is None or not isinstance(rig.policy, ThinkingPolicy):
+            return
+        thoughts = rig.policy.thoughts()
+        if thoughts.value is not None and thoughts.value_step == self._recorded:
+            attempt.judge(thoughts.value, thoughts.spread)
 
     def _step(self, rig: Rig, mover: Mover) -> None:
         wall_s = self._clock.wall_s()
@@ -115,12 +128,19 @@ class ControlLoop:
         self._watch(observation)
         if self._session.has_entered():
             observation = mover.enter(self._session.state.phase, observation)
+        self._show(rig, observation)
         motion = self._move(mover, observation)
         self._record(observation, motion, wall_s=wall_s)
         if motion.reset_done and self._session.state.phase is Phase.RESETTING:
             self._session.reset_done()
         self._publish(observation=observation, driver=motion.driver)
         self._tell(motion)
+
+    def _show(self, rig: Rig, observation: Observation) -> None:
+        """Let the policy think of what is seen, also while a human drives."""
+        session = self._session
+        if session.state.phase in ATTEMPT and isinstance(rig.policy, ThinkingPolicy):
+            rig.policy.watch(observation, step=self._steps, task=session.task)
 
     def _watch(self, observation: Observation) -> None:
         """What changes the phase without a command."""
@@ -177,6 +197,7 @@ class ControlLoop:
         if session.attempt is None or session.state.phase not in ATTEMPT:
             return
         session.attempt.drove()
+        self._recorded = self._steps
         taken = session.attempt.add(
             observation,
             wall_s=wall_s,
@@ -197,6 +218,7 @@ class ControlLoop:
     def _publish(self, *, observation: Observation | None, driver: Driver) -> None:
         session = self._session
         human = None if session.rig is None else session.rig.human
+        thoughts = self._thoughts()
         self._outlet.publish(
             Tick(
                 step=self._steps,
@@ -206,12 +228,34 @@ class ControlLoop:
                 reason=session.reason,
                 came_from=session.state.came_from,
                 episode=None if session.attempt is None else session.attempt.now(),
+                value=None if thoughts is None else thoughts.value,
+                spread=None if thoughts is None else thoughts.spread,
+                value_step=None if thoughts is None else thoughts.value_step,
+                value_late=self._is_late(thoughts),
+                clamps=0 if session.mover is None else session.mover.num_clamped,
+                acting=None if thoughts is None else policy_now(thoughts),
                 policy=session.policy_name,
                 jog_speed=1.0 if human is None else human.speed,
                 gripper_closed=human is not None and human.gripper_closed,
                 rates=Rates() if self._pacer is None else self._pacer.rates(),
             ),
             observation,
+        )
+
+    def _thoughts(self) -> Thoughts | None:
+        """What the policy thinks of the present attempt; None outside of one."""
+        session = self._session
+        if session.rig is None or session.state.phase not in ATTEMPT:
+            return None
+        policy = session.rig.policy
+        return policy.thoughts() if isinstance(policy, ThinkingPolicy) else None
+
+    def _is_late(self, thoughts: Thoughts | None) -> bool:
+        """A value in time is of this step, or of the one before it."""
+        return (
+            thoughts is not None
+            and thoughts.value_step is not None
+            and thoughts.value_step < self._steps - 1
         )
 
     def _tell(self, motion: Motion) -> None:
@@ -223,6 +267,16 @@ class ControlLoop:
                 "clamped",
                 f"the {motion.driver} asked for more than {', '.join(motion.clamped)} may do in "
                 "one step; the action was cut",
+            )
+        thoughts = self._thoughts()
+        if thoughts is not None and thoughts.starved and self._may_tell("slow_policy"):
+            chunk_s = thoughts.chunk_s or 0.0
+            self._session.news.notice(
+                "warning",
+                "slow_policy",
+                f"the policy ran out of actions {thoughts.starved} times since it took over, and "
+                f"the robot held still: a chunk of {thoughts.chunk_size} took {chunk_s:.2f} s; "
+                "use a GPU, a checkpoint with longer chunks, or lower fps in the robot's config",
             )
         if self._pacer.is_slow() and self._may_tell("slow_loop"):
             rates = self._pacer.rates()

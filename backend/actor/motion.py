@@ -2,7 +2,9 @@
 
 Whoever takes over starts from where the arm is: the human's input from the present joints, the
 policy with no memory of what it wanted before. A phase in which nobody drives holds the position
-that the arm had when it began. Which phase it is, is decided in `session.py`.
+that the arm had when it began; a gripper is held at its last command instead, because one that was
+told to be where it stands would let go of what it holds. Which phase it is, is decided in
+`session.py`.
 """
 
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ from backend.actor.rig import Rig
 from backend.actor.safety import SafetyGate
 from backend.control import Observation
 from backend.domain import Driver, Phase
+
+# What LeRobot's robots call the joint that holds things.
+GRIPPER = "gripper"
 
 
 class DriverFailedError(Exception):
@@ -41,7 +46,19 @@ class Mover:
         self._rig = rig
         self._deadman = deadman
         self._gate = SafetyGate(limits=rig.arm.limits, names=rig.arm.action_names)
+        self._grippers = [i for i, name in enumerate(rig.arm.action_names) if GRIPPER in name]
         self._hold: np.ndarray | None = None
+        # float32 [action dim]: the action executed last.
+        self._commanded: np.ndarray | None = None
+
+    @property
+    def num_clamped(self) -> int:
+        """Actions cut by the limits since the robot was opened."""
+        return self._gate.num_clamped
+
+    def use(self, rig: Rig) -> None:
+        """Go on with another policy on the same arm."""
+        self._rig = rig
 
     def enter(self, phase: Phase, observation: Observation) -> Observation:
         """A phase began at `observation`; return the one to go on from.
@@ -51,10 +68,11 @@ class Mover:
         if phase is Phase.RESETTING:
             self._rig.arm.begin_reset()
             observation = self._rig.arm.observe()
+            self._commanded = None
         elif phase in (Phase.POLICY, Phase.HUMAN):
             self._rig.policy.reset()
-            self._rig.human.start(observation.state)
-        self._hold = self._rig.arm.position(observation.state)
+            self._rig.human.start(observation.state, self._commanded)
+        self._hold = self._still(observation)
         return observation
 
     def move(
@@ -84,20 +102,28 @@ class Mover:
             reset_done = requested is None
         present = self._rig.arm.position(observation.state)
         if requested is None:
-            requested = present if self._hold is None else self._hold
+            requested = self._still(observation) if self._hold is None else self._hold
             self._hold = requested
         else:
             self._hold = None
         checked = self._gate.check(requested, present=present)
         if checked.action is None:
             raise DriverFailedError(f"the {driver} asked for {checked.refusal}")
+        self._commanded = self._rig.arm.act(checked.action)
         return Motion(
             requested=np.asarray(requested, dtype=np.float32),
-            executed=self._rig.arm.act(checked.action),
+            executed=self._commanded,
             driver=driver,
             clamped=checked.clamped,
             reset_done=reset_done,
         )
+
+    def _still(self, observation: Observation) -> np.ndarray:
+        """The action that holds the arm as it is: float32 [action dim]."""
+        pose = self._rig.arm.position(observation.state).copy()
+        if self._commanded is not None:
+            pose[self._grippers] = self._commanded[self._grippers]
+        return pose
 
     def _feed(self, *, is_human: bool, now_s: float) -> None:
         """Inputs are taken in every phase, so that none of them waits for a later one."""

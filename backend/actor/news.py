@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from backend.actor.clock import Clock
 from backend.actor.recorder import GIB
 from backend.actor.rig import Rig, RobotFacts
-from backend.control import LiveCameras, Observation
+from backend.control import LiveCameras, Observation, Thoughts
 from backend.domain import Phase
 from backend.episodes.format import EpisodeEnd, EpisodeHeader
 from backend.wire import (
@@ -18,6 +18,7 @@ from backend.wire import (
     EpisodeFinished,
     EpisodeStarted,
     Notice,
+    PolicyNow,
     Tick,
 )
 
@@ -123,3 +124,18 @@ class News:
             "disk_low",
             f"{free_bytes / GIB:.1f} GB of disk are left; move old episodes or datasets away",
         )
+
+
+def policy_now(thoughts: Thoughts) -> PolicyNow:
+    """How a thinking policy keeps up, in the wire's units."""
+    return PolicyNow(
+        queue=thoughts.queue,
+        chunk_size=thoughts.chunk_size,
+        starved=thoughts.starved,
+        chunk_ms=_ms(thoughts.chunk_s),
+        value_ms=_ms(thoughts.value_s),
+    )
+
+
+def _ms(time_s: float | None) -> float | None:
+    return None if time_s is None else round(time_s * 1000, 1)

@@ -7,7 +7,7 @@ neither needs to import it.
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.control import ActingPolicy, Arm, HumanInput
+from backend.control import ActingPolicy, Arm, HumanInput, ThinkingPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,7 @@ class RobotFacts:
     task: str
     # Timeout of an attempt, seconds of driving.
     episode_time_s: float
+    # Built-in policies, then the ids of the checkpoints that are there, newest first.
     policies: tuple[str, ...]
 
 
@@ -36,6 +37,17 @@ class Rig:
     def policy_name(self) -> str:
         """A checkpoint's id, else the built-in policy's name."""
         return self.policy.checkpoint_id or self.policy.name
+
+    def close(self) -> None:
+        """Stop the policy's thinking and let go of the arm."""
+        close_policy(self.policy)
+        self.arm.close()
+
+
+def close_policy(policy: ActingPolicy) -> None:
+    """End what a policy that no longer drives has running."""
+    if isinstance(policy, ThinkingPolicy):
+        policy.close()
 
 
 class RigRefusedError(Exception):
@@ -54,7 +66,18 @@ class RigMaker(Protocol):
     def connect(self, robot: str, policy: str) -> Rig:
         """Make and connect everything; may take seconds, in the loop's thread.
 
+        Args:
+            robot: Name or path of a robot config.
+            policy: A built-in policy, a checkpoint's id `run/step`, or its folder.
+
         Raises:
             RigRefusedError: There is no such robot or policy, or its config is wrong.
             RobotFaultError: It cannot be connected.
+        """
+
+    def load_policy(self, policy: str, arm: Arm) -> ActingPolicy:
+        """Load a checkpoint for `arm`; takes seconds, may be called from any thread.
+
+        Raises:
+            RigRefusedError: It is not there, is broken, or was made for another robot.
         """

@@ -6,19 +6,40 @@ Importing LeRobot takes ten seconds, so it happens when it is needed, and early:
 import gc
 import importlib
 import logging
+import sys
+import threading
+from pathlib import Path
 from typing import Any
 
+from backend.actor.checkpoint_files import (
+    CheckpointUnfitError,
+    check_fit,
+    checkpoints_on_disk,
+    find_checkpoint,
+)
+from backend.actor.clock import Clock
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
+from backend.control import ActingPolicy, Arm
 from backend.robots.config import RobotConfig, RobotConfigError, load_robot_config, policies_of
 
 log = logging.getLogger(__name__)
 
 
 class LeRobotRigs:
-    """The rigs of `configs/robots/`, or of config files anywhere."""
+    """The rigs of `configs/robots/`, or of config files anywhere, and the checkpoints of a folder.
 
-    def __init__(self, *, default_robot: str) -> None:
+    Args:
+        default_robot: What `warm_up` prepares for.
+        data_dir: Where checkpoints are found by their id.
+        clock: Measures how long policies think.
+    """
+
+    def __init__(self, *, default_robot: str, data_dir: Path, clock: Clock) -> None:
         self._default_robot = default_robot
+        self._data_dir = data_dir
+        self._clock = clock
+        # One checkpoint is loaded at a time: imports and memory are shared by all.
+        self._loading = threading.Lock()
 
     def warm_up(self) -> None:
         """Import LeRobot and what the default robot needs; what fails here fails again at open."""
@@ -26,6 +47,8 @@ class LeRobotRigs:
             _make().make_arm(_config(self._default_robot))
         except (RigRefusedError, RobotConfigError) as error:
             log.warning("%s cannot be opened as it is: %s", self._default_robot, error)
+        if checkpoints_on_disk(self._data_dir):
+            _thinking()
 
     def facts(self, robot: str) -> RobotFacts:
         """What the config says; LeRobot is not imported."""
@@ -35,7 +58,7 @@ class LeRobotRigs:
             fps=config.fps,
             task=config.task,
             episode_time_s=config.episode_time_s,
-            policies=tuple(policies_of(config)),
+            policies=(*policies_of(config), *checkpoints_on_disk(self._data_dir)),
         )
 
     def connect(self, robot: str, policy: str) -> Rig:
@@ -48,20 +71,49 @@ class LeRobotRigs:
                 facts=self.facts(robot),
                 arm=arm,
                 human=make.make_input(config, arm),
-                policy=make.make_policy(policy, config, arm),
+                policy=make.make_policy(policy, config, arm)
+                if policy in policies_of(config)
+                else self.load_policy(policy, arm),
             )
         except RobotConfigError as error:
             raise RigRefusedError(str(error)) from error
         try:
             arm.connect()
         except BaseException:
-            arm.close()
+            rig.close()
             raise
         # LeRobot and torch leave half a million objects that live for ever; a collection that
         # walked over them would stop the loop for longer than one of its periods.
         gc.collect()
         gc.freeze()
         return rig
+
+    def load_policy(self, policy: str, arm: Arm) -> ActingPolicy:
+        """Check, then load, then try once: what is broken says so before it drives."""
+        try:
+            checkpoint = find_checkpoint(self._data_dir, policy)
+            check_fit(checkpoint, arm)
+            with self._loading:
+                chunks, checkpoint_model = _thinking()
+                model = checkpoint_model.CheckpointModel.load(checkpoint.path)
+                # The first thought is the slowest one, by seconds on a GPU.
+                model.rehearse(arm)
+        except CheckpointUnfitError as error:
+            raise RigRefusedError(str(error)) from error
+        except Exception as error:
+            log.exception("checkpoint %s cannot be loaded", policy)
+            raise RigRefusedError(
+                f"checkpoint {policy} cannot be loaded: {type(error).__name__}: {error}; choose "
+                "another one, the actor's log has the details"
+            ) from error
+        player: ActingPolicy = chunks.ChunkPlayer(
+            model,
+            name=checkpoint.id,
+            checkpoint_id=checkpoint.id,
+            fps=arm.fps,
+            now_s=self._clock.now_s,
+        )
+        return player
 
 
 def _config(robot: str) -> RobotConfig:
@@ -73,3 +125,14 @@ def _config(robot: str) -> RobotConfig:
 
 def _make() -> Any:
     return importlib.import_module("backend.robots.make")
+
+
+def _thinking() -> tuple[Any, Any]:
+    """The modules that need torch and the learning code; the first call takes seconds."""
+    name = "backend.actor.checkpoint_model"
+    is_new = name not in sys.modules
+    modules = importlib.import_module("backend.actor.chunks"), importlib.import_module(name)
+    if is_new:
+        # See `connect`; without a collection, because a loop may be running.
+        gc.freeze()
+    return modules

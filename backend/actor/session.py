@@ -7,6 +7,7 @@ command is possible when, is data in `phases.py`.
 
 import logging
 import uuid
+from dataclasses import replace
 
 from backend.actor.attempt import Attempt, header_of
 from backend.actor.clock import Clock
@@ -16,13 +17,17 @@ from backend.actor.motion import Mover
 from backend.actor.news import News, Outlet
 from backend.actor.orders import GRADES, RefusedError, check_params, checked_task
 from backend.actor.phases import ATTEMPT, CommandRefusedError, Happening, State
+from backend.actor.promotion import Promotions, Refused
 from backend.actor.recorder import Recorder
-from backend.actor.rig import Rig, RigMaker, RigRefusedError
-from backend.control import RobotFaultError
+from backend.actor.rig import Rig, RigMaker, RigRefusedError, close_policy
+from backend.control import ActingPolicy, RobotFaultError, ThinkingPolicy
 from backend.domain import Command, EndReason, Outcome, Phase
 from backend.wire import CommandMessage, ErrorBody
 
 log = logging.getLogger(__name__)
+
+# When another policy may take the place of the one that drives.
+BETWEEN_EPISODES = (Phase.IDLE, Phase.RESETTING)
 
 
 class LiveSession:
@@ -38,6 +43,7 @@ class LiveSession:
         inbox: Inbox,
         deadman: Deadman,
         recorder: Recorder,
+        promotions: Promotions,
         outlet: Outlet,
         clock: Clock,
     ) -> None:
@@ -60,6 +66,9 @@ class LiveSession:
         self._inbox = inbox
         self._deadman = deadman
         self._clock = clock
+        self._promotions = promotions
+        # Promoted and loaded; waits for the end of the episode.
+        self._next_policy: ActingPolicy | None = None
         self._session_id: str | None = None
         self._attempts = 0
         self._has_entered = False
@@ -78,7 +87,8 @@ class LiveSession:
             self._inbox.end_busy()
 
     def obey(self) -> None:
-        """Do what waits in the inbox."""
+        """Do what waits in the inbox, with the newest promoted policy where that may drive."""
+        self._look_at_promotions()
         for command in self._inbox.take():
             try:
                 self._do(command)
@@ -129,17 +139,17 @@ class LiveSession:
 
     def _open(self, message: CommandMessage) -> None:
         robot = str(message.params.get("robot") or self._robot)
-        policy = str(message.params.get("policy") or self._policy)
+        wanted = message.params.get("policy")
         self._inbox.begin_busy(f"connecting {robot}", takes_open=False)
         try:
             facts = self._maker.facts(robot)
-            rig = self._maker.connect(robot, policy)
+            rig = self._connect(robot, None if wanted is None else str(wanted))
         except RigRefusedError as error:
             raise RefusedError("bad_robot", str(error)) from error
         except RobotFaultError as error:
             raise RefusedError("robot_lost", f"{robot} cannot be connected: {error}") from error
         except Exception as error:
-            log.exception("opening %s with policy %s failed", robot, policy)
+            log.exception("opening %s with policy %s failed", robot, wanted)
             raise RefusedError(
                 "robot_lost",
                 f"{robot} cannot be opened: {type(error).__name__}: {error}",
@@ -151,15 +161,27 @@ class LiveSession:
             self._task = facts.task
         self._robot = robot
         self._facts = facts
-        self._policy = policy
         self.rig = rig
         self.mover = Mover(rig=rig, deadman=self._deadman)
+        self._promotions.robot_opened(rig.arm)
         self._session_id = str(message.params.get("session_id") or uuid.uuid4())
         self._attempts = 0
         self._go(self.state.on(Command.OPEN))
         if stop is not None:
             self._go(self.state.on(Command.STOP), f"stopped by {stop.author or 'somebody'}")
         self._greet()
+
+    def _connect(self, robot: str, wanted: str | None) -> Rig:
+        """Connect with the policy that was asked for, else the promoted one, else the default."""
+        promoted = self._promotions.newest
+        if wanted is None and promoted is not None:
+            try:
+                return self._maker.connect(robot, promoted.path)
+            except RigRefusedError as error:
+                self._refuse_policy(promoted.checkpoint_id, str(error), self._policy)
+        rig = self._maker.connect(robot, wanted or self._policy)
+        self._policy = wanted or self._policy
+        return rig
 
     def _close(self, *, command_id: str | None, author: str) -> None:
         if self.attempt is not None:
@@ -226,6 +248,46 @@ class LiveSession:
         """Which policy acts; empty while closed."""
         return "" if self.rig is None else self.rig.policy_name
 
+    # -- policies that come while a robot is open ----------------------------------------------
+
+    def _look_at_promotions(self) -> None:
+        outcome = self._promotions.take()
+        if isinstance(outcome, Refused):
+            self._refuse_policy(outcome.checkpoint_id, outcome.why, self.policy_name)
+        elif outcome is not None:
+            self._drop_next_policy()
+            self._next_policy = outcome
+        if self._next_policy is not None and self.state.phase in BETWEEN_EPISODES:
+            policy, self._next_policy = self._next_policy, None
+            self._adopt(policy)
+
+    def _adopt(self, policy: ActingPolicy) -> None:
+        assert self.rig is not None
+        assert self.mover is not None
+        before = self.rig
+        self.rig = replace(before, policy=policy)
+        self.mover.use(self.rig)
+        close_policy(before.policy)
+        log.info("policy %s follows %s", self.rig.policy_name, before.policy_name)
+        self.news.notice(
+            "info",
+            "policy_changed",
+            f"{self.rig.policy_name} drives from the next attempt on, it was {before.policy_name}",
+        )
+        self._greet()
+
+    def _refuse_policy(self, checkpoint_id: str, why: str, acting: str) -> None:
+        self.news.notice(
+            "error",
+            "policy_refused",
+            f"promoted checkpoint {checkpoint_id} cannot drive, {acting} stays: {why}",
+        )
+
+    def _drop_next_policy(self) -> None:
+        if self._next_policy is not None:
+            close_policy(self._next_policy)
+            self._next_policy = None
+
     # -- the parts ---------------------------------------------------------------------------
 
     def _go(self, state: State, reason: str = "") -> None:
@@ -276,6 +338,7 @@ class LiveSession:
             ),
             timeout_s=self._facts.episode_time_s,
             recorder=self.recorder,
+            awaits_values=isinstance(self.rig.policy, ThinkingPolicy),
         )
 
     def _end_attempt(
@@ -294,11 +357,13 @@ class LiveSession:
     def _let_go(self) -> None:
         assert self.rig is not None
         try:
-            self.rig.arm.close()
+            self.rig.close()
         except Exception:
             log.exception("%s did not close cleanly", self._facts.robot)
         self.rig = None
         self.mover = None
+        self._promotions.robot_closed()
+        self._drop_next_policy()
         self._session_id = None
 
     def _greet(self) -> None:

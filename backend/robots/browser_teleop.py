@@ -108,6 +108,8 @@ class BrowserTeleop(Teleoperator):
         self._pitch_deg = 0.0
         self._gripper = 0.0
         self._gripper_goal = 0.0
+        # The gripper stays at the command that was taken over, until a key or axis moves it.
+        self._keeps_grip = False
         self._state: np.ndarray | None = None
         self._acted_s: float | None = None
         self._connected = False
@@ -127,21 +129,32 @@ class BrowserTeleop(Teleoperator):
         reach = limits.max_relative_target[:GRIPPER].astype(float)
         self._lead_deg = np.minimum(self.config.max_lead_deg, reach)
 
-    def start(self, state: np.ndarray) -> None:
+    def start(self, state: np.ndarray, commanded: np.ndarray | None = None) -> None:
         state = np.asarray(state, dtype=np.float64)
         self._joints = np.clip(state[:GRIPPER], self._low[:GRIPPER], self._high[:GRIPPER])
         self._pitch_deg = self._kinematics.forward(self._joints).pitch_deg
-        self._gripper = float(np.clip(state[GRIPPER], self._low[GRIPPER], self._high[GRIPPER]))
+        low, high = float(self._low[GRIPPER]), float(self._high[GRIPPER])
+        present = float(np.clip(state[GRIPPER], low, high))
+        if commanded is not None:
+            # What holds something stands wider than it is told to: its command is its grip.
+            self._gripper = float(np.clip(commanded[GRIPPER], low, high))
+            self._keeps_grip = True
+            self.gripper_closed = self._gripper < 50.0
+            self._gripper_goal = self._gripper
+            return
+        self._keeps_grip = False
+        self._gripper = present
         # A gripper that is more shut than open may hold something: keep a grip on it.
-        self.gripper_closed = self._gripper < 50.0
-        grip = self.config.gripper_squeeze / 2 if self.gripper_closed else 0.0
-        self._gripper_goal = max(float(self._low[GRIPPER]), self._gripper - grip)
+        self.gripper_closed = present < 50.0
+        squeeze = self.config.gripper_squeeze / 2 if self.gripper_closed else 0.0
+        self._gripper_goal = max(low, present - squeeze)
 
     def feed(self, held: frozenset[str], axes: tuple[float, ...]) -> None:
         pressed = held - self._seen
         self._held, self._seen, self._axes = held, held, axes
         if "Space" in pressed:
             self.gripper_closed = not self.gripper_closed
+            self._keeps_grip = False
             self._gripper_goal = float((self._low if self.gripper_closed else self._high)[GRIPPER])
         if "Minus" in pressed:
             self.speed = max((s for s in SPEEDS if s < self.speed - 1e-6), default=SPEEDS[0])
@@ -223,9 +236,12 @@ class BrowserTeleop(Teleoperator):
         axis = self._axis(5)
         if axis:
             self.gripper_closed = axis < 0
+            self._keeps_grip = False
             self._gripper_goal = float(
                 np.clip(self._gripper + axis * reach, self._low[GRIPPER], self._high[GRIPPER])
             )
+        if self._keeps_grip:
+            return
         squeeze = self.config.gripper_squeeze
         goal = min(max(self._gripper_goal, present - squeeze), present + squeeze + reach)
         self._gripper += float(np.clip(goal - self._gripper, -reach, reach))

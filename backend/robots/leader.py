@@ -144,8 +144,8 @@ class LeaderInput:
                 "the robot again"
             )
 
-    def start(self, state: np.ndarray) -> None:
-        """Lead from the follower's `state` on: torque off, no jump."""
+    def start(self, state: np.ndarray, commanded: np.ndarray | None = None) -> None:
+        """Lead from the follower's last action, else its `state`, on: torque off, no jump."""
         self._lost = ""
         self._forget_following()
         try:
@@ -155,7 +155,7 @@ class LeaderInput:
         except Exception as error:
             self._lose("let go of it", error)
             return
-        self._offset = self._position(state) - present
+        self._offset = (self._position(state) if commanded is None else commanded) - present
         distance = float(np.abs(self._offset).max())
         self._align_s = min(self._feel.max_align_s, distance / self._feel.align_speed)
         self._led_s = 0.0

@@ -11,11 +11,19 @@ from backend.actor.deadman import Deadman
 from backend.actor.inbox import Inbox
 from backend.actor.loop import ControlLoop
 from backend.actor.news import Lasting, News
+from backend.actor.promotion import Promotions
 from backend.actor.recorder import Recorder, RecorderLimits
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
 from backend.actor.safety import SafetyTimes
 from backend.actor.session import LiveSession
-from backend.control import Limits, LiveCameras, Observation, RobotFaultError
+from backend.control import (
+    ActingPolicy,
+    Arm,
+    Limits,
+    LiveCameras,
+    Observation,
+    RobotFaultError,
+)
 from backend.domain import Command, Phase
 from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
 from backend.wire import (
@@ -116,12 +124,14 @@ class FakeHuman:
         self.speed = 1.0
         self.gripper_closed = False
         self.started_at: list[np.ndarray] = []
+        self.started_from: list[np.ndarray | None] = []
         self.fed: list[frozenset[str]] = []
         self.releases = 0
         self._held: frozenset[str] = frozenset()
 
-    def start(self, state: np.ndarray) -> None:
+    def start(self, state: np.ndarray, commanded: np.ndarray | None = None) -> None:
         self.started_at.append(state.copy())
+        self.started_from.append(commanded)
         self._held = frozenset()
 
     def feed(self, held: frozenset[str], axes: tuple[float, ...]) -> None:
@@ -156,6 +166,10 @@ class FakePolicy:
         return self.answer(observation)
 
 
+def _no_checkpoint(policy: str) -> ActingPolicy:
+    raise RigRefusedError(f"there is no checkpoint {policy}")
+
+
 class FakeMaker:
     """Knows the robots `fake`, `other` and `my/other.yaml`, and refuses others."""
 
@@ -165,6 +179,9 @@ class FakeMaker:
         self.policy = FakePolicy()
         self.connect_fault: Exception | None = None
         self.while_connecting: Callable[[], None] = lambda: None
+        # Policies that `open` connected with.
+        self.asked_for: list[str] = []
+        self.load: Callable[[str], ActingPolicy] = _no_checkpoint
         self.episode_time_s = 60.0
 
     def warm_up(self) -> None:
@@ -187,7 +204,15 @@ class FakeMaker:
         if self.connect_fault is not None:
             raise self.connect_fault
         self.arm.connect()
-        return Rig(facts=self.facts(robot), arm=self.arm, human=self.human, policy=self.policy)
+        self.asked_for.append(policy)
+        if policy in ("hold", "fake_policy"):
+            driver: ActingPolicy = self.policy
+        else:
+            driver = self.load_policy(policy, self.arm)
+        return Rig(facts=self.facts(robot), arm=self.arm, human=self.human, policy=driver)
+
+    def load_policy(self, policy: str, arm: Arm) -> ActingPolicy:
+        return self.load(policy)
 
 
 class FakeWriter:
@@ -262,6 +287,7 @@ class Stage:
             free_bytes=lambda: self.disk_free,
             limits=RecorderLimits(memory_bytes=1_000_000),
         )
+        self.promotions = Promotions(load=self.maker.load_policy)
         self.session = LiveSession(
             maker=self.maker,
             robot="fake",
@@ -270,6 +296,7 @@ class Stage:
             inbox=self.inbox,
             deadman=self.deadman,
             recorder=self.recorder,
+            promotions=self.promotions,
             outlet=self.outlet,
             clock=self.clock,
         )

@@ -11,6 +11,7 @@ from backend.actor.deadman import Deadman
 from backend.actor.frames import FrameEncoder
 from backend.actor.inbox import Inbox
 from backend.actor.link import Link, ServerClock
+from backend.actor.promotion import Promotions
 from backend.actor.safety import SafetyTimes
 from backend.control import Observation
 from backend.domain import Command, EndReason, Outcome, Phase
@@ -24,6 +25,7 @@ from backend.wire import (
     Tick,
     unpack_frame,
 )
+from tests.actor.fakes import FakePolicy
 from tests.actor.plain_server import PlainServer
 
 FINISHED = EpisodeFinished(
@@ -70,7 +72,8 @@ class Line:
         self.inbox = Inbox(send=self.link.send)
         self.deadman = Deadman(times=SafetyTimes(), now_s=clock.now_s())
         self.link.hello(hello("front"), None)
-        self.link.start(inbox=self.inbox, deadman=self.deadman)
+        self.promotions = Promotions(load=lambda policy, arm: FakePolicy())
+        self.link.start(inbox=self.inbox, deadman=self.deadman, promotions=self.promotions)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lerobot.utils.errors import DeviceNotConnectedError
 
@@ -189,6 +189,21 @@ def test_taking_over_keeps_a_grip_on_what_is_held(human):
     assert 10 <= target < 25
 
 
+@pytest.mark.parametrize(("told", "stands"), [(0.0, 44.0), (30.0, 31.0), (80.0, 78.0)])
+def test_taking_over_keeps_the_grippers_command_to_the_point(human, told, stands):
+    state, commanded = START.copy(), START.copy()
+    state[5], commanded[5] = stands, told
+
+    human.start(state, commanded)
+    targets = [human.act(state, 0.1)[5] for _ in range(5)]
+
+    assert targets == [told] * 5
+    assert human.gripper_closed is (told < 50)
+    press(human, "Space")
+    moved = [human.act(state, 0.1)[5] for _ in range(5)][-1]
+    assert moved < told if told >= 50 else moved > told
+
+
 def test_minus_and_equal_change_the_speed_in_steps(human):
     for _ in range(2 * len(SPEEDS)):
         press(human, "Equal")
@@ -234,6 +249,7 @@ KEYS = st.frozensets(st.sampled_from([*MOTIONS, "Space", "Minus", "Equal", "KeyZ
 AXES = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=7).map(tuple)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(KEYS, AXES, st.floats(0, 0.3)), max_size=25))
 def test_no_input_leaves_the_limits_or_runs_ahead_of_the_arm(tmp_path_factory, refreshes):
     human, follower = make_teleop(tmp_path_factory.getbasetemp()), Follower(share=0.4)

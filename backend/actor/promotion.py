@@ -1,0 +1,125 @@
+"""The checkpoint that should drive, from its promotion until it is ready to.
+
+The server names it (any thread); it is loaded in a thread of its own while the robot goes on with
+what it has; the session takes it between two episodes. The newest promotion wins. One that cannot
+be loaded leaves everything as it is, and says so.
+
+Only a promotion that was not known before replaces what a person chose with `open`: the server
+repeats the same one on every connection.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.actor.rig import RigRefusedError, close_policy
+from backend.control import ActingPolicy, Arm
+
+log = logging.getLogger(__name__)
+
+# Loading is in no hurry; the loop and the acting policy are.
+NICENESS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promoted:
+    """What the server named."""
+
+    # `run/step`.
+    checkpoint_id: str
+    path: str
+    # Unix time.
+    promoted_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A promotion that came to nothing; `why` names value, rule and remedy."""
+
+    checkpoint_id: str
+    why: str
+
+
+class Promotions:
+    """Used by the link's thread (`offer`) and the loop's (all else)."""
+
+    def __init__(self, *, load: Callable[[str, Arm], ActingPolicy]) -> None:
+        """Args: load: `RigMaker.load_policy`, of a checkpoint's folder."""
+        self._load = load
+        self._lock = threading.Lock()
+        self._newest: Promoted | None = None
+        self._arm: Arm | None = None
+        # Named while a robot is open, and not being loaded yet.
+        self._wanted: Promoted | None = None
+        self._outcome: ActingPolicy | Refused | None = None
+        self._thread: threading.Thread | None = None
+
+    def offer(self, promoted: Promoted) -> None:
+        """The server says which checkpoint should drive; any thread, may be repeated."""
+        with self._lock:
+            if promoted == self._newest:
+                return
+            self._newest = promoted
+            if self._arm is not None:
+                self._wanted = promoted
+                self._work()
+
+    @property
+    def newest(self) -> Promoted | None:
+        """What `open` drives when it does not say."""
+        with self._lock:
+            return self._newest
+
+    def robot_opened(self, arm: Arm) -> None:
+        """Promotions from now on are loaded for `arm`."""
+        with self._lock:
+            self._arm = arm
+
+    def robot_closed(self) -> None:
+        """Nothing can be loaded for nobody; `newest` is remembered."""
+        with self._lock:
+            self._arm = self._wanted = None
+            outcome, self._outcome = self._outcome, None
+        _drop(outcome)
+
+    def take(self) -> ActingPolicy | Refused | None:
+        """What has become of the newest promotion, once; returns at once."""
+        with self._lock:
+            outcome, self._outcome = self._outcome, None
+            return outcome
+
+    def _work(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="promotion", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while True:
+            with self._lock:
+                promoted, self._wanted, arm = self._wanted, None, self._arm
+                if promoted is None or arm is None:
+                    self._thread = None
+                    return
+            outcome: ActingPolicy | Refused
+            try:
+                outcome = self._load(promoted.path, arm)
+            except RigRefusedError as error:
+                outcome = Refused(checkpoint_id=promoted.checkpoint_id, why=str(error))
+            except Exception as error:
+                log.exception("checkpoint %s cannot be loaded", promoted.checkpoint_id)
+                why = f"{type(error).__name__}: {error}; the actor's log has the details"
+                outcome = Refused(checkpoint_id=promoted.checkpoint_id, why=why)
+            with self._lock:
+                is_meant = arm is self._arm and self._wanted is None
+                unused = self._outcome if is_meant else outcome
+                if is_meant:
+                    self._outcome = outcome
+            _drop(unused)
+
+
+def _drop(outcome: ActingPolicy | Refused | None) -> None:
+    if outcome is not None and not isinstance(outcome, Refused):
+        close_policy(outcome)
