@@ -19,6 +19,7 @@ from backend.wire import (
     InputMessage,
     LeaseMessage,
     Message,
+    PolicyMessage,
     Tick,
 )
 
@@ -171,7 +172,7 @@ class ActorLine:
         waiting.set_result(answer)
         return True
 
-    def tell(self, message: InputMessage | LeaseMessage) -> None:
-        """Send if connected; forgotten otherwise: both are states, repeated on connection."""
+    def tell(self, message: InputMessage | LeaseMessage | PolicyMessage) -> None:
+        """Send if connected; forgotten otherwise: all are states, repeated on connection."""
         if self._outbox is not None:
             self._outbox.put(message)

@@ -117,6 +117,8 @@ class _Connection:
         self._num_cameras: int | None = None
         self._keeping: set[asyncio.Task[None]] = set()
         outbox.put(live.lease_message())
+        if live.promoted is not None:
+            outbox.put(live.promoted)
 
     async def read(self) -> None:
         while True:

@@ -23,7 +23,15 @@ from backend.api.lease import Holder, LeaseBook
 from backend.api.messages import ActorStatus, Counts, Lease, LeaseInfo, LiveHello, SessionNow
 from backend.api.viewers import Viewer, Viewers
 from backend.domain import Driver, Phase
-from backend.wire import ActorHello, LeaseMessage, Message, Notice, Rates, Tick
+from backend.wire import (
+    ActorHello,
+    LeaseMessage,
+    Message,
+    Notice,
+    PolicyMessage,
+    Rates,
+    Tick,
+)
 
 HELLO_INTERVAL_S = 0.25
 LOST = (
@@ -71,6 +79,8 @@ class Live:
         self.line = ActorLine(clock)
         self.lease = LeaseBook(monotonic_s=clock.monotonic_s)
         self.ledger = Ledger()
+        # The checkpoint that should drive, as promoted last; None before the first promotion.
+        self.promoted: PolicyMessage | None = None
         # Who last asked for `open`: the session's operator.
         self.opened_by = ""
         self._viewers = Viewers()
@@ -198,6 +208,21 @@ class Live:
 
     def pass_on(self, notice: Notice) -> None:
         self._viewers.publish_text(notice.model_dump_json())
+
+    # -- what drives --------------------------------------------------------------------------
+
+    def offer_policy(self, checkpoint_id: str, path: Path, *, promoted_s: float) -> None:
+        """Let this checkpoint drive from the next episode on; told again on every connection.
+
+        Args:
+            checkpoint_id: `run/step`.
+            path: Its folder.
+            promoted_s: When somebody promoted it, Unix time; the actor takes each promotion once.
+        """
+        self.promoted = PolicyMessage(
+            checkpoint_id=checkpoint_id, path=str(path), promoted_s=promoted_s
+        )
+        self.line.tell(self.promoted)
 
     # -- who drives ---------------------------------------------------------------------------
 

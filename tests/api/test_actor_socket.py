@@ -1,6 +1,7 @@
 """What the server accepts from an actor, and from whom."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
@@ -8,7 +9,7 @@ from websockets.sync.client import connect
 
 from backend.api import actor_line
 from backend.domain import Phase
-from backend.wire import ActorHello, Ping, to_actor
+from backend.wire import ActorHello, Ping, PolicyMessage, to_actor
 from tests.api.fake_actor import FakeActor
 
 
@@ -191,3 +192,18 @@ def test_another_process_owes_no_answers_of_the_one_before(actor, open_actor, ap
 def test_hello_names_every_field_it_does_not_know():
     with pytest.raises(ValueError, match="surprise"):
         ActorHello.model_validate({"type": "hello", "surprise": 1})
+
+
+def test_every_connection_of_the_actor_is_told_what_was_promoted_last(server, open_actor):
+    live = server.backend.live
+    live.offer_policy("touch/000500", Path("/data/checkpoints/touch/000500"), promoted_s=1.0)
+    live.offer_policy("touch/001000", Path("/data/checkpoints/touch/001000"), promoted_s=2.0)
+
+    for pid in (4711, 4712):
+        actor = open_actor(pid=pid)
+        said = [to_actor.validate_json(actor.socket.recv(timeout=5)) for _ in range(3)]
+        promotions = [message for message in said if isinstance(message, PolicyMessage)]
+        actor.close()
+
+        assert [message.checkpoint_id for message in promotions] == ["touch/001000"]
+        assert promotions[0].path == "/data/checkpoints/touch/001000"
