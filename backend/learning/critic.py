@@ -5,6 +5,7 @@ features, its text embeddings of the critic's prompt, and learned queries, all a
 A head turns the queries into one number (`scalar`) or the logits of 201 bins (`distributional`).
 Features are detached, so no gradient of the critic reaches the actor; the actor's moving vision
 tower does shift the critic's inputs, so train the critic while the actor stands still.
+The head reads only the queries, so the last layer makes only their rows: the same numbers for less.
 
 Departures from the seed: positions count real tokens only (it numbered padding too), the head and
 the averaged target are float32 (its bf16 swallowed small steps), and the distributional form
@@ -12,14 +13,14 @@ shares the trunk instead of bringing a vision tower of its own.
 """
 
 import copy
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from lerobot.policies.common.vla_utils import prepare_attention_masks_4d
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+from transformers.models.gemma.modeling_gemma import rotate_half
 
 from backend.learning.config import CriticConfig
 from backend.learning.losses import (
@@ -96,21 +97,19 @@ class Critic(nn.Module):
         mask = torch.cat([features.mask, real], dim=1)
         positions = torch.cumsum(mask, dim=1) - 1
         # Padding rows attend to real tokens too, so that no softmax is empty; nobody reads them.
-        seen = mask[:, None, :].expand(-1, mask.shape[1], -1)
-        attention = prepare_attention_masks_4d(seen, dtype=dtype)
+        seen = mask[:, None, None, :]
         rotary = self.rotary_emb(hidden, positions)
-        for layer in self.layers:
-            inputs = {
-                "attention_mask": attention,
-                "position_ids": positions,
-                "position_embeddings": rotary,
-            }
-            if self.gradient_checkpointing and self.training:
-                hidden = checkpoint(layer, hidden, use_reentrant=False, **inputs)
-            else:
-                hidden = layer(hidden, **inputs)
+        *whole, last = self.layers
+        for layer in whole:
+            hidden = self._run(layer, hidden, attention_mask=seen, position_embeddings=rotary)
+        hidden = self._run(_last_rows, hidden, last, seen, rotary, self.config.num_queries)
         hidden, _ = self.norm(hidden)
-        return self.head(hidden[:, -self.config.num_queries :])
+        return self.head(hidden)
+
+    def _run(self, step: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+        if self.gradient_checkpointing and self.training:
+            return checkpoint(step, *args, use_reentrant=False, **kwargs)
+        return step(*args, **kwargs)
 
     def values(self, output: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
         """Return the value that the head's output stands for."""
@@ -150,6 +149,41 @@ class Critic(nn.Module):
             spread = two_hot_target(targets, self.centers)
         known = one_hot_target(targets, self.centers)
         return distribution_loss(output, torch.where(terminal[:, None], known, spread))
+
+
+def _last_rows(
+    hidden: Float[Tensor, "b l w"],
+    layer: nn.Module,
+    seen: Bool[Tensor, "b 1 1 l"],
+    rotary: tuple[Float[Tensor, "b l d"], Float[Tensor, "b l d"]],
+    count: int,
+) -> Float[Tensor, "b count w"]:
+    """Return the last `count` rows of what a Gemma layer makes of `hidden`, and make no others.
+
+    All rows give keys and values; attention output, MLP and residuals are of the last rows alone.
+    Every query sees the same keys, so query heads that share a key head go through it as one.
+    """
+    attention, size = layer.self_attn, layer.self_attn.head_dim
+    normed, _ = layer.input_layernorm(hidden)
+
+    def heads(projected: Tensor) -> Tensor:
+        return projected.unflatten(-1, (-1, size)).transpose(1, 2)  # (b, heads, rows, d)
+
+    def turned(x: Tensor, rows: slice) -> Tensor:
+        cos, sin = (part[:, None, rows] for part in rotary)
+        return x * cos + rotate_half(x) * sin
+
+    queries = turned(heads(attention.q_proj(normed[:, -count:])), slice(-count, None))
+    keys = turned(heads(attention.k_proj(normed)), slice(None))
+    values = heads(attention.v_proj(normed))
+    grouped = queries.reshape(len(hidden), keys.shape[1], -1, size)
+    mixed = nn.functional.scaled_dot_product_attention(
+        grouped, keys, values, attn_mask=seen, scale=attention.scaling
+    )
+    mixed = mixed.reshape(queries.shape).transpose(1, 2).flatten(2)
+    rows = hidden[:, -count:] + attention.o_proj(mixed)
+    normed, _ = layer.post_attention_layernorm(rows)
+    return rows + layer.mlp(normed)
 
 
 def critic_features(
