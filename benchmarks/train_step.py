@@ -245,28 +245,34 @@ def main() -> None:
     variants: dict[str, Callable[[], Step]] = {"lerobot": lambda: lerobot_step(args, episodes)}
     for kind in ("actor", "critic", "both_monte_carlo", "both_td"):
         variants[kind] = lambda kind=kind: our_step(kind, args, episodes)
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    rounds: dict[str, list[list[float]]] = {name: [] for name in variants}
     peaks: dict[str, float] = {}
     for _ in range(args.rounds):
         for name, make in variants.items():
             times, peak = measure(make, args)
-            seconds[name] += times
+            rounds[name].append(times)
             peaks[name] = max(peak, peaks.get(name, 0.0))
-    median = {name: statistics.median(times) for name, times in seconds.items()}
+    seconds = {
+        name: [second for times in each for second in times] for name, each in rounds.items()
+    }
+
+    def ratio(name: str, beside: str) -> float:
+        """Median over rounds: both sides of a round met the same minute of the machine."""
+        pairs = zip(rounds[name], rounds[beside], strict=True)
+        return statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
+
     print(
         json.dumps(
             {
                 **vars(args),
                 "torch": torch.__version__,
                 "machine": torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
-                "median_ms": {name: round(1000 * value, 1) for name, value in median.items()},
+                "median_ms": {n: round(1000 * statistics.median(t), 1) for n, t in seconds.items()},
                 "fastest_ms": {n: round(1000 * min(t), 1) for n, t in seconds.items()},
                 "peak_mib": {name: round(value) for name, value in peaks.items()},
-                "actor_over_lerobot": round(median["actor"] / median["lerobot"], 3),
-                "critic_adds_on_shared_features": round(
-                    median["both_monte_carlo"] / median["actor"] - 1, 3
-                ),
-                "td_critic_adds": round(median["both_td"] / median["actor"] - 1, 3),
+                "actor_over_lerobot": round(ratio("actor", "lerobot"), 3),
+                "critic_adds_on_shared_features": round(ratio("both_monte_carlo", "actor") - 1, 3),
+                "td_critic_adds": round(ratio("both_td", "actor") - 1, 3),
             },
             indent=2,
         )
