@@ -112,6 +112,23 @@ class HumanInput(Protocol):
         """Joint targets for the next step: float32 [action dim]."""
 
 
+@runtime_checkable
+class LeadingInput(HumanInput, Protocol):
+    """A leader arm: hardware of its own, which goes where the robot is until somebody takes it."""
+
+    def connect(self) -> None:
+        """Raises RobotFaultError with a remedy."""
+
+    def follow(self, state: np.ndarray, dt_s: float) -> None:
+        """Move one step towards the robot's `state`; in steps in which nobody leads."""
+
+    def wants_over(self) -> bool:
+        """Whether the last `follow` felt somebody who wants to take over; once."""
+
+    def close(self) -> None:
+        """Let go of it and disconnect; harmless when repeated."""
+
+
 class ActingPolicy(Protocol):
     """What drives in phase `policy`."""
 

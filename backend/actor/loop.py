@@ -131,6 +131,8 @@ class ControlLoop:
         self._show(rig, observation)
         motion = self._move(mover, observation)
         self._record(observation, motion, wall_s=wall_s)
+        if motion.wants_over and self._session.state.phase in (Phase.POLICY, Phase.HELD):
+            self._session.take_over("leader arm")
         if motion.reset_done and self._session.state.phase is Phase.RESETTING:
             self._session.reset_done()
         self._publish(observation=observation, driver=motion.driver)
@@ -270,14 +272,7 @@ class ControlLoop:
             )
         thoughts = self._thoughts()
         if thoughts is not None and thoughts.starved and self._may_tell("slow_policy"):
-            chunk_s = thoughts.chunk_s or 0.0
-            self._session.news.notice(
-                "warning",
-                "slow_policy",
-                f"the policy ran out of actions {thoughts.starved} times since it took over, and "
-                f"the robot held still: a chunk of {thoughts.chunk_size} took {chunk_s:.2f} s; "
-                "use a GPU, a checkpoint with longer chunks, or lower fps in the robot's config",
-            )
+            self._session.news.slow_policy(thoughts)
         if self._pacer.is_slow() and self._may_tell("slow_loop"):
             rates = self._pacer.rates()
             self._session.news.notice(

@@ -14,7 +14,7 @@ import numpy as np
 from backend.actor.deadman import Deadman
 from backend.actor.rig import Rig
 from backend.actor.safety import SafetyGate
-from backend.control import Observation
+from backend.control import LeadingInput, Observation
 from backend.domain import Driver, Phase
 
 # What LeRobot's robots call the joint that holds things.
@@ -37,6 +37,8 @@ class Motion:
     clamped: tuple[str, ...]
     # Phase `resetting` only: the arm is at its reset pose.
     reset_done: bool = False
+    # Somebody pushes the leader arm that follows the robot.
+    wants_over: bool = False
 
 
 class Mover:
@@ -110,13 +112,26 @@ class Mover:
         if checked.action is None:
             raise DriverFailedError(f"the {driver} asked for {checked.refusal}")
         self._commanded = self._rig.arm.act(checked.action)
+        wants_over = self._let_follow(phase, observation)
         return Motion(
             requested=np.asarray(requested, dtype=np.float32),
             executed=self._commanded,
             driver=driver,
             clamped=checked.clamped,
             reset_done=reset_done,
+            wants_over=wants_over,
         )
+
+    def _let_follow(self, phase: Phase, observation: Observation) -> bool:
+        """Keep a leader arm with the robot; return whether somebody took hold of it.
+
+        Before the first attempt it stays limp, and after one it stays where the robot is.
+        """
+        human = self._rig.human
+        if phase in (Phase.HUMAN, Phase.IDLE) or not isinstance(human, LeadingInput):
+            return False
+        human.follow(observation.state, 1 / self._rig.facts.fps)
+        return human.wants_over()
 
     def _still(self, observation: Observation) -> np.ndarray:
         """The action that holds the arm as it is: float32 [action dim]."""

@@ -83,6 +83,16 @@ class News:
             Notice(level=level, code=code, message=message, t_ms=self._clock.wall_s() * 1000)
         )
 
+    def slow_policy(self, thoughts: Thoughts) -> None:
+        """A policy is asked for actions faster than it makes them."""
+        self.notice(
+            "warning",
+            "slow_policy",
+            f"the policy ran out of actions {thoughts.starved} times since it took over, and the "
+            f"robot held still: a chunk of {thoughts.chunk_size} took {thoughts.chunk_s or 0:.2f} "
+            "s; use a GPU, a checkpoint with longer chunks, or lower fps in the robot's config",
+        )
+
     def episode_started(self, header: EpisodeHeader) -> None:
         self._outlet.send(
             EpisodeStarted(

@@ -3,6 +3,7 @@
 Whether a command is possible at all in a phase is data in `phases.py`.
 """
 
+from backend.actor.recorder import Recorder
 from backend.domain import Command, EndReason, Outcome
 from backend.wire import CommandMessage, ErrorBody
 
@@ -47,3 +48,23 @@ def checked_task(task: object) -> str:
             "say in a few words what the robot should do",
         )
     return task.strip()
+
+
+def check_recordable(recorder: Recorder, *, is_open: bool) -> None:
+    """Raises RefusedError where an attempt would start, or go on, that is not recorded.
+
+    Args:
+        recorder: Who would record it.
+        is_open: An attempt is under way.
+    """
+    if is_open:
+        if recorder.failure:
+            raise RefusedError(
+                "recording_failed",
+                f"this attempt can be recorded no further ({recorder.failure})",
+                "abort it, see to the disk, start the next one",
+            )
+    elif recorder.is_busy:
+        raise RefusedError("refused", "the last attempt is still being written", "wait a moment")
+    elif why := recorder.why_not_begin():
+        raise RefusedError("disk_full", why, "move old episodes or datasets away, then start again")

@@ -7,7 +7,7 @@ neither needs to import it.
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.control import ActingPolicy, Arm, HumanInput, ThinkingPolicy
+from backend.control import ActingPolicy, Arm, HumanInput, LeadingInput, ThinkingPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,13 @@ class Rig:
         return self.policy.checkpoint_id or self.policy.name
 
     def close(self) -> None:
-        """Stop the policy's thinking and let go of the arm."""
+        """Stop the policy's thinking and let go of the arms; harmless when repeated."""
         close_policy(self.policy)
-        self.arm.close()
+        try:
+            if isinstance(self.human, LeadingInput):
+                self.human.close()
+        finally:
+            self.arm.close()
 
 
 def close_policy(policy: ActingPolicy) -> None:

@@ -19,7 +19,7 @@ from backend.actor.checkpoint_files import (
 )
 from backend.actor.clock import Clock
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
-from backend.control import ActingPolicy, Arm
+from backend.control import ActingPolicy, Arm, LeadingInput
 from backend.robots.config import RobotConfig, RobotConfigError, load_robot_config, policies_of
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,8 @@ class LeRobotRigs:
             raise RigRefusedError(str(error)) from error
         try:
             arm.connect()
+            if isinstance(rig.human, LeadingInput):
+                rig.human.connect()
         except BaseException:
             rig.close()
             raise

@@ -15,11 +15,18 @@ from backend.actor.deadman import Deadman
 from backend.actor.inbox import Inbox, refusal
 from backend.actor.motion import Mover
 from backend.actor.news import News, Outlet
-from backend.actor.orders import GRADES, RefusedError, check_params, checked_task
+from backend.actor.orders import (
+    GRADES,
+    RefusedError,
+    check_params,
+    check_recordable,
+    checked_task,
+)
 from backend.actor.phases import ATTEMPT, CommandRefusedError, Happening, State
-from backend.actor.promotion import Promotions, Refused
+from backend.actor.promotion import Promotions
 from backend.actor.recorder import Recorder
 from backend.actor.rig import Rig, RigMaker, RigRefusedError, close_policy
+from backend.actor.succession import Succession
 from backend.control import ActingPolicy, RobotFaultError, ThinkingPolicy
 from backend.domain import Command, EndReason, Outcome, Phase
 from backend.wire import CommandMessage, ErrorBody
@@ -28,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # When another policy may take the place of the one that drives.
 BETWEEN_EPISODES = (Phase.IDLE, Phase.RESETTING)
+# How often a closed session looks for checkpoints that were trained or deleted.
+POLICIES_LOOK_S = 3.0
 
 
 class LiveSession:
@@ -60,15 +69,15 @@ class LiveSession:
         # As it was asked for, which may be the path of a config and not its name.
         self._robot = robot
         self._facts = maker.facts(robot)
-        self._policy = policy
         self._task = self._facts.task
         self._pid = pid
         self._inbox = inbox
         self._deadman = deadman
         self._clock = clock
-        self._promotions = promotions
-        # Promoted and loaded; waits for the end of the episode.
-        self._next_policy: ActingPolicy | None = None
+        self._succession = Succession(
+            maker=maker, promotions=promotions, news=self.news, default=policy
+        )
+        self._looked_s = clock.now_s()
         self._session_id: str | None = None
         self._attempts = 0
         self._has_entered = False
@@ -88,7 +97,7 @@ class LiveSession:
 
     def obey(self) -> None:
         """Do what waits in the inbox, with the newest promoted policy where that may drive."""
-        self._look_at_promotions()
+        self._look_for_policies()
         for command in self._inbox.take():
             try:
                 self._do(command)
@@ -128,7 +137,7 @@ class LiveSession:
             )
             self._go(state)
         elif command in (Command.START, Command.INTERVENE):
-            self._refuse_unrecorded()
+            check_recordable(self.recorder, is_open=self.attempt is not None)
             if self.state.phase is Phase.IDLE:
                 self._begin_attempt(message)
             self._go(state)
@@ -139,22 +148,10 @@ class LiveSession:
 
     def _open(self, message: CommandMessage) -> None:
         robot = str(message.params.get("robot") or self._robot)
-        wanted = message.params.get("policy")
+        wanted = str(message.params.get("policy") or "") or None
         self._inbox.begin_busy(f"connecting {robot}", takes_open=False)
         try:
-            facts = self._maker.facts(robot)
-            rig = self._connect(robot, None if wanted is None else str(wanted))
-        except RigRefusedError as error:
-            raise RefusedError("bad_robot", str(error)) from error
-        except RobotFaultError as error:
-            raise RefusedError("robot_lost", f"{robot} cannot be connected: {error}") from error
-        except Exception as error:
-            log.exception("opening %s with policy %s failed", robot, wanted)
-            raise RefusedError(
-                "robot_lost",
-                f"{robot} cannot be opened: {type(error).__name__}: {error}",
-                "the actor's log has the details",
-            ) from error
+            facts, rig = self._succession.open(robot, wanted)
         finally:
             stop = self._inbox.end_busy()
         if facts.robot != self._facts.robot:
@@ -163,25 +160,12 @@ class LiveSession:
         self._facts = facts
         self.rig = rig
         self.mover = Mover(rig=rig, deadman=self._deadman)
-        self._promotions.robot_opened(rig.arm)
         self._session_id = str(message.params.get("session_id") or uuid.uuid4())
         self._attempts = 0
         self._go(self.state.on(Command.OPEN))
         if stop is not None:
             self._go(self.state.on(Command.STOP), f"stopped by {stop.author or 'somebody'}")
         self._greet()
-
-    def _connect(self, robot: str, wanted: str | None) -> Rig:
-        """Connect with the policy that was asked for, else the promoted one, else the default."""
-        promoted = self._promotions.newest
-        if wanted is None and promoted is not None:
-            try:
-                return self._maker.connect(robot, promoted.path)
-            except RigRefusedError as error:
-                self._refuse_policy(promoted.checkpoint_id, str(error), self._policy)
-        rig = self._maker.connect(robot, wanted or self._policy)
-        self._policy = wanted or self._policy
-        return rig
 
     def _close(self, *, command_id: str | None, author: str) -> None:
         if self.attempt is not None:
@@ -238,6 +222,17 @@ class LiveSession:
         entered, self._has_entered = self._has_entered, False
         return entered
 
+    def take_over(self, author: str) -> None:
+        """Somebody took the leader arm: the same as if they had pressed the key."""
+        self._inbox.submit(
+            CommandMessage(
+                command=Command.INTERVENE,
+                command_id=str(uuid.uuid4()),
+                author=author,
+                sent_ms=self._clock.wall_s() * 1000,
+            )
+        )
+
     @property
     def task(self) -> str:
         """What the present or the next attempt is about."""
@@ -250,16 +245,23 @@ class LiveSession:
 
     # -- policies that come while a robot is open ----------------------------------------------
 
-    def _look_at_promotions(self) -> None:
-        outcome = self._promotions.take()
-        if isinstance(outcome, Refused):
-            self._refuse_policy(outcome.checkpoint_id, outcome.why, self.policy_name)
-        elif outcome is not None:
-            self._drop_next_policy()
-            self._next_policy = outcome
-        if self._next_policy is not None and self.state.phase in BETWEEN_EPISODES:
-            policy, self._next_policy = self._next_policy, None
-            self._adopt(policy)
+    def _look_for_policies(self) -> None:
+        """Take a promoted policy where one may drive; while closed, see which checkpoints exist."""
+        if self.rig is not None:
+            self._succession.look(self.policy_name)
+            policy = self._succession.take() if self.state.phase in BETWEEN_EPISODES else None
+            if policy is not None:
+                self._adopt(policy)
+        elif self._clock.now_s() - self._looked_s >= POLICIES_LOOK_S:
+            self._looked_s = self._clock.now_s()
+            try:
+                policies = self._maker.facts(self._robot).policies
+            except RigRefusedError:
+                # Its config is being edited; `open` will say what is wrong with it.
+                return
+            if policies != self._facts.policies:
+                self._facts = replace(self._facts, policies=policies)
+                self._greet()
 
     def _adopt(self, policy: ActingPolicy) -> None:
         assert self.rig is not None
@@ -276,18 +278,6 @@ class LiveSession:
         )
         self._greet()
 
-    def _refuse_policy(self, checkpoint_id: str, why: str, acting: str) -> None:
-        self.news.notice(
-            "error",
-            "policy_refused",
-            f"promoted checkpoint {checkpoint_id} cannot drive, {acting} stays: {why}",
-        )
-
-    def _drop_next_policy(self) -> None:
-        if self._next_policy is not None:
-            close_policy(self._next_policy)
-            self._next_policy = None
-
     # -- the parts ---------------------------------------------------------------------------
 
     def _go(self, state: State, reason: str = "") -> None:
@@ -300,24 +290,6 @@ class LiveSession:
         self._driver_lost_s = None
         self._has_entered = True
         self._deadman.enter(state.phase, keep_watch=keep_watch, now_s=self._clock.now_s())
-
-    def _refuse_unrecorded(self) -> None:
-        """No attempt starts or goes on that would not be recorded."""
-        if self.attempt is not None:
-            if self.recorder.failure:
-                raise RefusedError(
-                    "recording_failed",
-                    f"this attempt can be recorded no further ({self.recorder.failure})",
-                    "abort it, see to the disk, start the next one",
-                )
-        elif self.recorder.is_busy:
-            raise RefusedError(
-                "refused", "the last attempt is still being written", "wait a moment"
-            )
-        elif why := self.recorder.why_not_begin():
-            raise RefusedError(
-                "disk_full", why, "move old episodes or datasets away, then start again"
-            )
 
     def _begin_attempt(self, message: CommandMessage) -> None:
         assert self.rig is not None
@@ -362,8 +334,7 @@ class LiveSession:
             log.exception("%s did not close cleanly", self._facts.robot)
         self.rig = None
         self.mover = None
-        self._promotions.robot_closed()
-        self._drop_next_policy()
+        self._succession.robot_closed()
         self._session_id = None
 
     def _greet(self) -> None:
