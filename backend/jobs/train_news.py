@@ -118,9 +118,9 @@ class TrainNews:
         # What saving and probing cost is no training rate.
         self._window_s, self._window_steps, self._window_waited_s = time.monotonic(), 0, 0.0
 
-    def diverged(self, step: int, why: str) -> None:
+    def alarm(self, name: str, step: int, why: str) -> None:
         """Raise the alarm of a run that cannot go on."""
-        self._child.announce(alarm={"name": "not_finite", "step": step, "text": why})
+        self._child.announce(alarm={"name": name, "step": step, "text": why})
 
     def result(self) -> dict[str, Any]:
         """What the job's result says of the run, besides its checkpoint."""

@@ -27,9 +27,11 @@ from backend.jobs.train_news import TrainNews
 from backend.jobs.train_params import TrainParams
 from backend.jobs.train_plan import TrainPlan
 from backend.jobs.train_probes import Probes
+from backend.learning.advantages import worst_word
 from backend.learning.checkpoints import checkpoint_steps, step_folder
 from backend.learning.learner import Learner
 from backend.learning.optimizer import MasterOptimizer
+from backend.learning.pi05_rl.processor_pi05_rl import PromptTooLongError
 from backend.learning.pi05_rl.sizes import SIZES
 from backend.learning.replay import EpisodeArrays
 from backend.learning.training import resume_run, save_run, split_held_out, start_run
@@ -80,6 +82,7 @@ class TrainingRun:
         )
         before = signal.signal(signal.SIGTERM, self._ask_to_stop)
         try:
+            self._check_prompts(learner, news)
             return self._train(learner, news, probes)
         finally:
             signal.signal(signal.SIGTERM, before)
@@ -143,8 +146,10 @@ class TrainingRun:
             try:
                 metrics = learner.train_step()
             except FloatingPointError as error:
-                news.diverged(learner.step, str(error))
+                news.alarm("not_finite", learner.step, str(error))
                 raise JobFailedError(f"the run diverged in step {learner.step}: {error}") from error
+            except PromptTooLongError as error:
+                raise _too_long(error, learner, news) from error
             except ValueError as error:
                 raise JobFailedError(f"step {learner.step} cannot be made: {error}") from error
             if self._ranks.is_first:
@@ -158,6 +163,16 @@ class TrainingRun:
                 raise JobCancelledError
         last = checkpoints.describe(self._child.data_dir, self._id(learner.step))
         return {**news.result(), "checkpoint": last["id"], "last": last, "step": learner.step}
+
+    def _check_prompts(self, learner: Learner, news: TrainNews) -> None:
+        """Try a prompt of every task now: one too long would stop the run hours later."""
+        first = {episode.task: episode.episode_id for episode in learner.sampler.episodes}
+        batch = learner.sampler.gather([(id, 0) for id in first.values()])
+        word = worst_word(learner.config.words.mode)
+        try:
+            learner.inputs.for_actor(batch.observations, batch.actions, [word] * len(batch))
+        except PromptTooLongError as error:
+            raise _too_long(error, learner, news) from error
 
     def _save(self, learner: Learner, news: TrainNews, probes: Probes) -> None:
         if learner.step not in checkpoint_steps(self._folder):
@@ -224,6 +239,11 @@ def estimated_bytes(learner: Learner) -> int:
         for name in optimizer.names
     )
     return weights + 3 * 4 * trained
+
+
+def _too_long(error: PromptTooLongError, learner: Learner, news: TrainNews) -> JobFailedError:
+    news.alarm("prompt_too_long", learner.step, str(error))
+    return JobFailedError(str(error))
 
 
 def _total(learner: Learner) -> int:

@@ -37,7 +37,7 @@ codes.append(run("broken"))
 Learner.train_step = honest
 (data_dir / "jobs/broken/result.json").rename(data_dir / "jobs/broken/first.json")
 codes.append(run("broken"))
-codes += [run("unjudged"), run("taken")]
+codes += [run("unjudged"), run("taken"), run("wordy")]
 def diverging(learner):
     raise FloatingPointError("gradient norm is nan")
 Learner.train_step = diverging
@@ -58,12 +58,14 @@ def data_dir(tmp_path_factory):
         "overrides": {"schedule.rounds": 2, "schedule.save_every": 3, "data.held_out_fraction": 0},
         "sources": [{"kind": "store", "share": 0.5}, {"kind": "dataset", "path": str(demos)}],
     }
-    write_orders(data_dir, "whole", "train", **mix, run="whole", keep=1)
+    write_orders(data_dir, "whole", "train", **mix, run="whole", keep=1, wandb="offline")
     write_orders(data_dir, "broken", "train", **mix, run="broken")
     write_orders(data_dir, "unjudged", "train", preset="debug", sources=[
         {"kind": "store", "episodes": {"outcome": "none"}}
     ])  # fmt: skip
     write_orders(data_dir, "taken", "train", preset="debug", run="whole")
+    short = {"model.tokenizer_max_length": 9}
+    write_orders(data_dir, "wordy", "train", preset="debug", overrides=short)
     write_orders(data_dir, "diverging", "train", preset="debug", run="diverging")
     child = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CHILD, str(data_dir)],
@@ -75,7 +77,7 @@ def data_dir(tmp_path_factory):
         check=False,
     )
     assert child.returncode == 0, child.stderr
-    assert child.stdout.splitlines()[-1] == "[0, 1, 0, 1, 1, 1]", child.stdout + child.stderr
+    assert child.stdout.splitlines()[-1] == "[0, 1, 0, 1, 1, 1, 1]", child.stdout + child.stderr
     return data_dir
 
 
@@ -190,3 +192,17 @@ def test_a_run_that_diverges_says_so_as_alarm_and_as_failure(data_dir):
     assert news(data_dir, "diverging", "alarm") == [
         {"name": "not_finite", "step": 0, "text": "gradient norm is nan"}
     ]
+
+
+def test_a_prompt_that_would_be_cut_stops_the_run_before_its_first_step(data_dir):
+    assert (
+        "must be at most 9, else its end with the advantage word is cut"
+        in (ending(data_dir, "wordy")["message"])
+    )
+    assert [said["name"] for said in news(data_dir, "wordy", "alarm")] == ["prompt_too_long"]
+    assert inbox(data_dir, "wordy", "metrics") == []
+
+
+def test_who_wants_wandb_gets_an_offline_run_and_nobody_else_does(data_dir):
+    assert len(list((data_dir / "jobs/whole/wandb").glob("offline-run-*/*.wandb"))) == 1
+    assert not (data_dir / "jobs/broken/wandb").exists()
