@@ -14,24 +14,20 @@ import cv2
 import numpy as np
 
 from backend.domain import Outcome
-from backend.jobs.picture_text import Colour, PictureText, load_fonts
+from backend.jobs.picture_style import (
+    BACKGROUND,
+    FAINT,
+    GRID,
+    HUMAN,
+    OUTCOMES,
+    PANEL,
+    POLICY,
+    TEXT,
+    word_colour,
+    word_rank,
+)
+from backend.jobs.picture_text import PictureText, load_fonts
 
-BACKGROUND: Colour = (17, 20, 26)
-PANEL: Colour = (25, 29, 37)
-GRID: Colour = (52, 58, 70)
-TEXT: Colour = (226, 230, 238)
-FAINT: Colour = (140, 148, 162)
-POLICY: Colour = (91, 155, 255)
-HUMAN: Colour = (255, 159, 64)
-SUCCESS: Colour = (76, 201, 120)
-FAILURE: Colour = (240, 96, 96)
-GREY: Colour = (120, 128, 142)
-# A word, a shape and a colour each.
-OUTCOMES: Mapping[Outcome, tuple[str, Colour]] = {
-    Outcome.SUCCESS: ("SUCCESS", SUCCESS),
-    Outcome.FAILURE: ("FAILURE", FAILURE),
-    Outcome.NONE: ("NOT GRADED", GREY),
-}
 MAX_WIDTH, MIN_WIDTH = 1280, 720
 MAX_CAMERA_HEIGHT = 400
 HEADER_PX, STATUS_PX, VALUE_PX, ADVANTAGE_PX, AXIS_PX = 48, 38, 190, 110, 26
@@ -222,7 +218,7 @@ class CriticPicture:
             left = self._x(step - 0.5) if step else self._x(0)
             right = max(left, self._x(step + 0.5) - 1)
             y = middle - round(reach * float(advantage[step]) / scale)
-            colour = _word_colour(str(self._curves.word[step]))
+            colour = word_colour(str(self._curves.word[step]))
             cv2.rectangle(
                 panels, (left, middle), (min(right, self.width - RIGHT_PX), y), colour, -1
             )
@@ -236,8 +232,8 @@ class CriticPicture:
 
     def _write_words(self, text: PictureText) -> None:
         x = LEFT_PX + 100
-        for word in sorted({str(w) for w in self._curves.word if w}, key=_word_rank):
-            text.write(x, VALUE_PX + 6, word, size=13, colour=_word_colour(word))
+        for word in sorted({str(w) for w in self._curves.word if w}, key=word_rank):
+            text.write(x, VALUE_PX + 6, word, size=13, colour=word_colour(word))
             x += 16 + 7 * len(word)
 
     def _write_axes(self, text: PictureText) -> None:
@@ -329,20 +325,6 @@ def _second_ticks(seconds: float) -> list[float]:
         if seconds / apart <= 10:
             break
     return [apart * number for number in range(int(seconds / apart) + 1)]
-
-
-def _word_rank(word: str) -> int:
-    ranks = ("very negative", "negative", "neutral", "positive", "very positive")
-    return ranks.index(word) if word in ranks else len(ranks)
-
-
-def _word_colour(word: str) -> Colour:
-    strong = word.startswith("very ")
-    base = {"positive": SUCCESS, "negative": FAILURE}.get(word.removeprefix("very "), GREY)
-    if strong or base == GREY:
-        return base
-    red, green, blue = (round(0.8 * channel) for channel in base)
-    return red, green, blue
 
 
 def _number(value: float, form: str) -> str:

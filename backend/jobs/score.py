@@ -25,8 +25,9 @@ from backend.episodes.lerobot_folder import CAMERA_PREFIX
 from backend.episodes.scores import EpisodeScores, read_scores, write_scores
 from backend.jobs.child import JobChild, JobFailedError, run_child
 from backend.jobs.score_params import ScoreParams, ScoreParamsError, read_score_params
+from backend.jobs.train_config import MEANING_FILE, TrainParamsError
 from backend.jobs.train_data import EpisodeLoader, read_without_pictures
-from backend.jobs.train_params import MEANING_FILE, StoreSource, TrainParamsError
+from backend.jobs.train_params import StoreSource
 from backend.jobs.train_plan import TrainEpisode, recorded_episodes
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import config_from_dict

@@ -20,12 +20,8 @@ from backend.db.engine import open_database
 from backend.episodes.files import write_json
 from backend.episodes.lerobot_folder import DatasetFolderError
 from backend.jobs.child import JobChild, JobFailedError, run_child
-from backend.jobs.train_params import (
-    DatasetSource,
-    TrainParams,
-    TrainParamsError,
-    read_train_params,
-)
+from backend.jobs.train_config import TrainParamsError
+from backend.jobs.train_params import DatasetSource, TrainParams, read_train_params
 from backend.jobs.train_plan import TrainPlan, make_train_plan
 from backend.learning.config_files import config_to_dict
 

@@ -18,7 +18,8 @@ from backend.db.queries import FINAL_STATES, all_episodes, label_events, newest_
 from backend.domain import EpisodeState, Outcome
 from backend.episodes.labels import LabelEvent, LabelsInForce, fold
 from backend.episodes.lerobot_folder import LeRobotFolder
-from backend.jobs.train_params import DatasetSource, Source, StoreSource, TrainParamsError
+from backend.jobs.train_config import TrainParamsError
+from backend.jobs.train_params import DatasetSource, Source, StoreSource
 from backend.jobs.train_warnings import SourceCount, warnings_of
 from backend.review import event_from_row
 

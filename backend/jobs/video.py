@@ -24,7 +24,8 @@ from backend.episodes.scores import EpisodeScores, read_scores
 from backend.episodes.store import EpisodeFormatError, read_header, read_steps, video_path
 from backend.jobs.child import JobChild, JobFailedError, run_child
 from backend.jobs.critic_picture import Caption, CriticPicture, Curves
-from backend.jobs.train_params import StoreSource, TrainParamsError
+from backend.jobs.train_config import TrainParamsError
+from backend.jobs.train_params import StoreSource
 from backend.jobs.train_plan import TrainEpisode, recorded_episodes
 from backend.jobs.video_params import (
     VideoParams,

@@ -3,20 +3,16 @@ import json
 import pytest
 
 from backend.domain import Outcome
-from backend.jobs.train_params import (
-    DatasetSource,
-    TrainParamsError,
-    check,
-    launcher,
-    read_train_params,
-)
+from backend.jobs.train_config import TrainParamsError
+from backend.jobs.train_params import DatasetSource, check, launcher, read_train_params
 
 
 def make_checkpoint(data_dir, id="tiny/000500", *, size="tiny", chunk_size=16):
     folder = data_dir / "checkpoints" / id / "pretrained_model"
     folder.mkdir(parents=True)
     model = {"size": size, "chunk_size": chunk_size}
-    (folder / "handrail.json").write_text(json.dumps({"learner": {"model": model}}))
+    learner = {"model": model, "critic": {"depth": 1}}
+    (folder / "handrail.json").write_text(json.dumps({"learner": learner}))
     return folder.parent
 
 
@@ -49,6 +45,7 @@ def test_a_run_takes_its_sizes_from_the_checkpoint_it_starts_from(tmp_path):
     assert params.parent_id == "tiny/000500"
     assert params.config.model.start_from == str(folder)
     assert (params.config.model.size, params.config.model.chunk_size) == ("tiny", 16)
+    assert params.config.critic.depth == 1
     assert not params.needs_hub
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from backend.domain import Outcome
 from backend.episodes.labels import LabelKind
-from backend.jobs.train_params import TrainParamsError, read_train_params
+from backend.jobs.train_config import TrainParamsError
+from backend.jobs.train_params import read_train_params
 from backend.jobs.train_plan import TrainPlan, make_train_plan
 from backend.jobs.train_warnings import SourceCount, warnings_of
 from backend.review import add_label

@@ -7,7 +7,8 @@ import pytest
 from backend.domain import Outcome
 from backend.episodes.scores import EpisodeScores, write_scores
 from backend.jobs.child import JobChild, JobFailedError
-from backend.jobs.critic_picture import HUMAN, POLICY, SUCCESS, Caption, CriticPicture, Curves
+from backend.jobs.critic_picture import Caption, CriticPicture, Curves
+from backend.jobs.picture_style import HUMAN, POLICY, SUCCESS
 from backend.jobs.video import make_videos
 from backend.jobs.video_params import VideoParamsError, critic_video_path, read_video_params
 from tests.jobs.train_fixtures import graded, write_orders
