@@ -11,7 +11,12 @@ import gradio as gr
 
 STATIC_URL = "/handrail-static"
 
-PAGES = (("Live", "/"), ("Data", "/data"), ("Setup", "/setup"))
+PAGES = (
+    ("Live", "/"),
+    ("Training", "/training"),
+    ("Data", "/data"),
+    ("Setup", "/setup"),
+)
 
 _MARK = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 6.5h18M3 6.5v11M21 6.5v11M12 '

@@ -20,7 +20,12 @@ from starlette.types import Scope
 from app.header import STATIC_URL
 from app.live_page import STATIC, build_live_page
 
-STYLES = ("handrail.css", "live/live.css", "vendor/uplot/uPlot.min.css")
+STYLES = (
+    "handrail.css",
+    "live/live.css",
+    "training/training.css",
+    "vendor/uplot/uPlot.min.css",
+)
 
 
 class _FreshStatic(StaticFiles):
