@@ -103,6 +103,7 @@ class CriticPicture:
             panels[VALUE_PX + ADVANTAGE_PX :] = BACKGROUND
             self._write_legend(panels, caption)
         self._still = still
+        self._tags = {name: self._tag(name) for name in self._places}
 
     def frame(self, step: int, pictures: Mapping[str, np.ndarray]) -> np.ndarray:
         """The picture of one step, uint8 [height, width, 3] RGB.
@@ -115,14 +116,13 @@ class CriticPicture:
         for name, (x, y, width, height) in self._places.items():
             shown = pictures[name]
             if shown.shape[:2] != (height, width):
-                area = shown.shape[0] > height
-                shown = cv2.resize(
-                    shown,
-                    (width, height),
-                    interpolation=cv2.INTER_AREA if area else cv2.INTER_LINEAR,
-                )
+                # Averaging over areas looks better from half the size on, and is slow.
+                small = shown.shape[0] >= 2 * height
+                how = cv2.INTER_AREA if small else cv2.INTER_LINEAR
+                shown = cv2.resize(shown, (width, height), interpolation=how)
             frame[y : y + height, x : x + width] = shown
-            self._draw_name(frame, name, x, y)
+            tag = self._tags[name]
+            frame[y + 6 : y + 6 + len(tag), x + 6 : x + 6 + tag.shape[1]] = tag
         self._draw_status(frame, step)
         cursor = self._x(step)
         panels = frame[self._panel_top : self._panel_top + len(self._bright)]
@@ -268,12 +268,13 @@ class CriticPicture:
             task = text.shortened(caption.task, size=18, width=room)
             text.write(12 + chip + 14, 24, task, size=18, colour=TEXT, anchor="lm")
 
-    def _draw_name(self, frame: np.ndarray, name: str, x: int, y: int) -> None:
+    def _tag(self, name: str) -> np.ndarray:
+        """A camera's name, as it is laid on its pictures."""
         room = 16 + round(self._fonts[13].getlength(name))
-        part = frame[y + 6 : y + 28, x + 6 : x + 6 + room]
-        part[:] = (part * 0.35).astype(np.uint8)
-        with PictureText(part, self._fonts) as text:
+        tag = np.full((22, room, 3), BACKGROUND, dtype=np.uint8)
+        with PictureText(tag, self._fonts) as text:
             text.write(8, 3, name, size=13, colour=TEXT)
+        return tag
 
     def _draw_status(self, frame: np.ndarray, step: int) -> None:
         curves = self._curves

@@ -154,6 +154,8 @@ class ScoringRun:
         from backend.learning.pi05_rl.sizes import SIZES  # noqa: PLC0415
         from backend.learning.scoring import score_episode  # noqa: PLC0415
 
+        # One core stays free for the robot's loop, which may run on this machine.
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
         device = self._params.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
