@@ -10,7 +10,6 @@ recovered. This file builds the parts and waits; what they do is theirs.
 """
 
 import argparse
-import contextlib
 import logging
 import os
 import shutil
@@ -27,6 +26,7 @@ from backend.actor.link import Link
 from backend.actor.loop import ControlLoop
 from backend.actor.news import News
 from backend.actor.presence import AnotherActorError, Presence
+from backend.actor.priority import LOOP_PRIORITY, put_process_before_others, run_on_time
 from backend.actor.promotion import Promotions
 from backend.actor.recorder import Recorder, RecorderLimits
 from backend.actor.rig import RigRefusedError
@@ -41,9 +41,6 @@ TOKEN_VARIABLE = "HANDRAIL_ACTOR_TOKEN"
 TOKEN_FILE = "actor.token"
 # How long another thread may hold the interpreter while the loop's tick is due, seconds.
 SWITCH_INTERVAL_S = 0.0005
-# Only privileged users may ask for these. Any real-time priority comes before all ordinary threads.
-PROCESS_NICENESS = -5
-LOOP_PRIORITY = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,21 +93,6 @@ def read_token(data_dir: Path) -> str:
     return given
 
 
-def put_first() -> None:
-    """Run the calling thread on time, as far as the system permits; else leave it as it is.
-
-    A real-time thread runs as soon as it is due, whatever else the machine does. The threads that
-    it starts (a simulator's renderer) are ordinary ones again.
-    """
-    # On Linux a schedule and a priority belong to a thread, not to its process.
-    thread = threading.get_native_id()
-    try:
-        schedule = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(thread, schedule, os.sched_param(LOOP_PRIORITY))
-    except (PermissionError, AttributeError):
-        log.info("no real-time schedule for the control loop: this user may not ask for one")
-
-
 def run(options: Options) -> bool:
     """Build everything, work until told to stop, take everything apart.
 
@@ -157,7 +139,8 @@ def run(options: Options) -> bool:
     failed = threading.Event()
 
     def work() -> None:
-        put_first()
+        if not run_on_time(LOOP_PRIORITY):
+            log.info("no real-time schedule for the control loop: this user may not ask for one")
         try:
             loop.run()
         except Exception:
@@ -187,10 +170,7 @@ def main() -> int:
     )
     logging.getLogger("backend").setLevel(logging.INFO)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # All of this process: a thread that waits for the processor while it holds the interpreter
-    # would hold up the loop.
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, PROCESS_NICENESS)
+    put_process_before_others()
     try:
         presence = Presence.claim(options.data_dir, robot=options.robot, server=options.server)
     except AnotherActorError as error:

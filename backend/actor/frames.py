@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from backend.actor.priority import HELPER_PRIORITY, run_on_time
 from backend.control import LiveCameras, Observation
 from backend.wire import MAX_FRAME_BYTES, pack_frame
 
@@ -75,6 +76,7 @@ class FrameEncoder:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        run_on_time(HELPER_PRIORITY)
         generation = 0
         sent: list[_Sent] = []
         while True:

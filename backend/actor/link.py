@@ -21,6 +21,7 @@ from backend.actor.frames import FrameEncoder
 from backend.actor.inbox import Inbox
 from backend.actor.news import Lasting
 from backend.actor.outbox import Outbox
+from backend.actor.priority import HELPER_PRIORITY, run_on_time
 from backend.actor.promotion import Promoted, Promotions
 from backend.control import LiveCameras, Observation
 from backend.wire import (
@@ -129,6 +130,7 @@ class Link:
     # -- the link's thread -------------------------------------------------------------------
 
     def _run(self) -> None:
+        run_on_time(HELPER_PRIORITY)
         asyncio.set_event_loop(self._events)
         self._main = self._events.create_task(self._keep_connected())
         try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from backend.actor.priority import HELPER_PRIORITY, run_on_time
 from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
 
 log = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ class Recorder:
     # -- the recorder's thread ---------------------------------------------------------------
 
     def _run(self) -> None:
+        run_on_time(HELPER_PRIORITY)
         while True:
             try:
                 item = self._queue.get(timeout=PAUSE_S)
