@@ -3,8 +3,8 @@
 OpenCV reads a file as fast as it decodes, ends at its end, and refuses every setting; LeRobot's
 camera would read through it in a blink and give up. `FileDevice` takes OpenCV's place for the
 length of a test (`monkeypatch.setattr(cv2, "VideoCapture", FileDevice)`): it gives one frame a
-period, begins again at the end, and accepts the size and rate it has. All else, LeRobot's code
-included, is the real thing.
+period, begins again at the end, and accepts the size and rate it has. A file that is gone is a
+camera that was unplugged. All else, LeRobot's code included, is the real thing.
 """
 
 import threading
@@ -54,11 +54,12 @@ class FileDevice:
     _capture_class = cv2.VideoCapture
 
     def __init__(self, source: Any, backend: int = cv2.CAP_ANY) -> None:
+        self._path = Path(source)
         self._capture = self._capture_class(str(source), backend)
         self._due_s = time.monotonic()
 
     def isOpened(self) -> bool:
-        return self._capture.isOpened() and not self.unplugged.is_set()
+        return self._capture.isOpened() and not self._is_gone()
 
     def get(self, setting: int) -> float:
         return self._capture.get(setting)
@@ -69,10 +70,10 @@ class FileDevice:
     def read(self) -> tuple[bool, Any]:
         period_s = 1 / (self.slowed_to_hz or self.get(cv2.CAP_PROP_FPS))
         time.sleep(max(0.0, self._due_s - time.monotonic()))
-        while self.frozen.is_set() and not self.unplugged.is_set():
+        while self.frozen.is_set() and not self._is_gone():
             time.sleep(period_s)
         self._due_s = max(self._due_s + period_s, time.monotonic())
-        if self.unplugged.is_set():
+        if self._is_gone():
             return False, None
         is_read, picture = self._capture.read()
         if not is_read:
@@ -82,3 +83,6 @@ class FileDevice:
 
     def release(self) -> None:
         self._capture.release()
+
+    def _is_gone(self) -> bool:
+        return self.unplugged.is_set() or not self._path.exists()

@@ -16,6 +16,7 @@ def so101_config(
     follower: EmulatedArm,
     leader: EmulatedArm | None = None,
     cameras: Mapping[str, Path] | None = None,
+    camera_type: str = "opencv",
     **changes: Any,
 ) -> RobotConfig:
     """Write `configs/robots/so101.yaml` with the emulated ports into `folder` and read it.
@@ -25,13 +26,14 @@ def so101_config(
         follower: The robot.
         leader: The teleoperator; without one the page drives.
         cameras: Video files of 160x120 at 30 Hz by camera name.
+        camera_type: `video_file` for processes of their own, see `videofilecamera.py`.
         changes: Other top-level keys.
     """
     content = yaml.safe_load((ROBOTS_DIR / "so101.yaml").read_text(encoding="utf-8"))
     content["robot"] |= follower.lerobot_fields()
     content["robot"]["cameras"] = {
         name: {
-            "type": "opencv",
+            "type": camera_type,
             "index_or_path": str(path),
             "width": 160,
             "height": 120,

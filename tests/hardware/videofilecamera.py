@@ -1,0 +1,52 @@
+"""A LeRobot camera plug-in for processes of their own: the OpenCV camera on a video file.
+
+A test that starts a real actor cannot put anything in OpenCV's place there. So it installs this
+module as the plug-in `lerobot_camera_video_file`, which LeRobot finds when a config names the
+camera type `video_file`; LeRobot's rule for plug-ins gives this module its name. The file is the
+device: moved away it is unplugged, put back it is there.
+
+The drivers in that process get more patience too: `patience.py` counts bytes at both ends of a line
+and needs both in one process; here a reply is missed after 150 ms instead of 50.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+from lerobot.cameras.configs import CameraConfig
+from lerobot.cameras.opencv import OpenCVCamera, OpenCVCameraConfig
+from scservo_sdk.port_handler import PortHandler
+
+from tests.hardware.cameras import FileDevice
+
+PLUGIN = "lerobot_camera_video_file"
+EXTRA_REPLY_TIME_MS = 100.0
+
+
+@CameraConfig.register_subclass("video_file")
+@dataclass
+class VideoFileCameraConfig(OpenCVCameraConfig):
+    """LeRobot's own keys; `index_or_path` is the video file."""
+
+
+class VideoFileCamera(OpenCVCamera):
+    """LeRobot's camera, with `FileDevice` in OpenCV's place for all of its process."""
+
+    def __init__(self, config: VideoFileCameraConfig) -> None:
+        cv2.VideoCapture = FileDevice
+        PortHandler.isPacketTimeout = _is_timeout
+        super().__init__(config)
+
+
+def install_plugin(folder: Path) -> Path:
+    """Make a folder that, on PYTHONPATH, is an installation of this plug-in; return it."""
+    metadata = folder / f"{PLUGIN}-1.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 1\n", encoding="utf-8")
+    (folder / f"{PLUGIN}.py").write_text(f"import {__name__}\n", encoding="utf-8")
+    return folder
+
+
+def _is_timeout(port: PortHandler) -> bool:
+    waited_ms: float = port.getCurrentTime() - port.packet_start_time
+    return waited_ms > port.packet_timeout + EXTRA_REPLY_TIME_MS

@@ -1,0 +1,157 @@
+"""A whole workplace in software: emulated arms, cameras, and Handrail's own processes around them.
+
+The test's process owns the servos and the files that stand for cameras; server and actor are
+processes of their own and know of nothing but ports and files.
+"""
+
+import signal
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.flows.operator_client import ScriptedOperator
+from tests.flows.processes import HandrailProcess, is_running, wait_for
+from tests.hardware.arms import JOINTS, EmulatedArm
+from tests.hardware.cameras import write_video
+from tests.hardware.rigs import so101_config
+
+FPS = 10
+REST = {
+    "shoulder_pan": 5.0,
+    "shoulder_lift": -30.0,
+    "elbow_flex": 40.0,
+    "wrist_flex": 20.0,
+    "wrist_roll": -10.0,
+    "gripper": 40.0,
+}
+# At ten steps a second: up to 120 degrees a second.
+REACH = 12
+
+
+class Workplace:
+    """An SO-101 pair with two cameras, a server, an actor, and one operator at the page.
+
+    Args:
+        folder: Empty; ports, cameras, calibrations and the data directory come into it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.follower = EmulatedArm(folder, name="follower", pose={"elbow_flex": 20.0})
+        self.leader = EmulatedArm(folder, name="leader", pose={"shoulder_pan": -10.0})
+        self.videos = {name: write_video(folder / f"{name}.mp4") for name in ("overhead", "wrist")}
+        names = [f"{joint}.pos" for joint in JOINTS]
+        self.config = so101_config(
+            folder,
+            follower=self.follower,
+            leader=self.leader,
+            cameras=self.videos,
+            camera_type="video_file",
+            fps=FPS,
+            reset={"pose": dict(zip(names, REST.values(), strict=True)), "time_s": 1},
+            limits={
+                "joints": {n: [0, 100] if "gripper" in n else [-95, 95] for n in names},
+                "max_relative_target": REACH,
+            },
+        )
+        self.handrail = HandrailProcess(folder / "data", robot=str(self.config.source))
+        self.operator: ScriptedOperator | None = None
+
+    def start(self) -> "Workplace":
+        """Start the processes, and sit down at the page."""
+        self.handrail.start()
+        self.handrail.wait_actor()
+        self.operator = ScriptedOperator(self.handrail.port)
+        self.operator.take()
+        wait_for("the lease", lambda: self.page.mine)
+        self.operator.keeping = True
+        return self
+
+    @property
+    def page(self) -> ScriptedOperator:
+        assert self.operator is not None, "nobody sits at the page yet"
+        return self.operator
+
+    def press(self, command: str, **params: Any) -> dict[str, Any]:
+        """Send a command and return the answer that it was accepted with."""
+        answer = self.page.command(command, timeout_s=120, **params)
+        assert answer["accepted"], answer
+        return answer
+
+    def wait_phase(self, *phases: str) -> None:
+        wait_for(f"phase {phases}", lambda: self.page.tick.get("phase") in phases, timeout_s=30)
+
+    def wait_steps(self, count: int) -> None:
+        """Wait until the control loop has taken this many more steps."""
+        begin = self.page.tick["step"]
+        wait_for(f"{count} steps", lambda: self.page.tick["step"] >= begin + count, timeout_s=30)
+
+    def begin_attempt(self) -> str:
+        """Open the robot where it is closed, start an attempt; return the episode's id."""
+        if self.handrail.session()["phase"] == "closed":
+            self.press("open")
+        self.wait_phase("idle")
+        self.press("start")
+        wait_for("five steps", lambda: (self.page.tick["episode"] or {}).get("steps", 0) >= 5)
+        return str(self.page.tick["episode"]["id"])
+
+    def notice(self, code: str) -> dict[str, Any]:
+        """Wait for a notice of this kind since `forget_notices`; return the first."""
+
+        def find() -> dict[str, Any] | None:
+            return next((event for event in self.page.events if event["code"] == code), None)
+
+        found = wait_for(f"notice {code}", find, timeout_s=30)
+        assert found is not None
+        return found
+
+    def episode(self, episode_id: str) -> dict[str, Any]:
+        """Wait until an episode is final; return it as the API has it."""
+
+        def find() -> dict[str, Any] | None:
+            response = self.handrail.api.get(f"/api/episodes/{episode_id}")
+            found = response.json() if response.status_code == 200 else {}
+            return found if found.get("state") == "finished" else None
+
+        found = wait_for(f"episode {episode_id}", find, timeout_s=30)
+        assert found is not None
+        return found
+
+    def unplug_camera(self, name: str) -> None:
+        self.videos[name].rename(self.videos[name].with_suffix(".unplugged"))
+
+    def end_actor(self, number: signal.Signals) -> None:
+        """End the actor's process and wait until the server has started another."""
+        pid = self.handrail.actor_pid()
+        assert pid is not None
+        psutil.Process(pid).send_signal(number)
+        wait_for("the actor's end", lambda: not is_running(pid), timeout_s=30)
+        self.wait_for_actor_after(pid)
+
+    def wait_for_actor_after(self, pid: int) -> None:
+        def find() -> bool:
+            status = self.handrail.session()["actor"]
+            return status["state"] == "connected" and status["pid"] != pid
+
+        wait_for("the next actor", find, timeout_s=120)
+
+    def tidy_up(self) -> None:
+        """Close the session, mend everything, let no hand touch an arm."""
+        for arm in (self.follower, self.leader):
+            arm.let_go()
+            arm.bus.faults.clear()
+            arm.bus.plug_in()
+        for path in self.videos.values():
+            if not path.exists():
+                path.with_suffix(".unplugged").rename(path)
+        self.handrail.command("close", uuid.uuid4().hex)
+        self.wait_phase("closed")
+        self.page.events.clear()
+
+    def close(self) -> None:
+        if self.operator is not None:
+            self.operator.close()
+        self.handrail.close()
+        self.follower.close()
+        self.leader.close()
