@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from backend.domain import Outcome
+from backend.jobs.picture_layout import camera_places, even, second_ticks, spans
 from backend.jobs.picture_style import (
     BACKGROUND,
     FAINT,
@@ -28,9 +29,8 @@ from backend.jobs.picture_style import (
 )
 from backend.jobs.picture_text import PictureText, load_fonts
 
-MAX_WIDTH, MIN_WIDTH = 1280, 720
-MAX_CAMERA_HEIGHT = 400
-HEADER_PX, STATUS_PX, VALUE_PX, ADVANTAGE_PX, AXIS_PX = 48, 38, 190, 110, 26
+MIN_WIDTH = 720
+STATUS_PX, VALUE_PX, ADVANTAGE_PX, AXIS_PX = 38, 190, 110, 26
 LEFT_PX, RIGHT_PX = 62, 18
 STATUS_COLUMNS_PX = (160, 230, 370, 480)
 # How much of its brightness the future has.
@@ -86,15 +86,15 @@ class CriticPicture:
         """
         self._curves = curves
         self._fonts = load_fonts(13, 15, 18)
-        self._places = _camera_places(cameras)
+        self._places = camera_places(cameras)
         right = max(x + width for x, _, width, _ in self._places.values())
         bottom = max(y + height for _, y, _, height in self._places.values())
-        self.width = _even(max(MIN_WIDTH, right))
+        self.width = even(max(MIN_WIDTH, right))
         shift = (self.width - right) // 2
         self._places = {n: (x + shift, y, w, h) for n, (x, y, w, h) in self._places.items()}
         self._status_top = bottom
         self._panel_top = bottom + STATUS_PX
-        self.height = _even(self._panel_top + VALUE_PX + ADVANTAGE_PX + AXIS_PX)
+        self.height = even(self._panel_top + VALUE_PX + ADVANTAGE_PX + AXIS_PX)
         still = np.full((self.height, self.width, 3), BACKGROUND, dtype=np.uint8)
         self._draw_header(still, caption)
         self._bright = self._panels()
@@ -148,7 +148,7 @@ class CriticPicture:
     def _panels(self) -> np.ndarray:
         height = VALUE_PX + ADVANTAGE_PX + AXIS_PX
         panels = np.full((height, self.width, 3), PANEL, dtype=np.uint8)
-        for first, end in _spans(self._curves.is_human):
+        for first, end in spans(self._curves.is_human):
             left, right = self._x(first - 0.5), self._x(end - 0.5)
             part = panels[: VALUE_PX + ADVANTAGE_PX, max(LEFT_PX, left) : right]
             part[:] = (part * 0.78 + np.array(HUMAN) * 0.22).astype(np.uint8)
@@ -195,7 +195,7 @@ class CriticPicture:
 
     def _draw_value(self, panels: np.ndarray) -> None:
         value, spread = self._curves.value, self._curves.spread
-        for first, end in _spans(np.isfinite(value) & np.isfinite(spread)):
+        for first, end in spans(np.isfinite(value) & np.isfinite(spread)):
             if end - first < 2:
                 continue
             steps = range(first, end)
@@ -204,7 +204,7 @@ class CriticPicture:
             band = panels.copy()
             cv2.fillPoly(band, [np.array(upper + lower[::-1])], POLICY, cv2.LINE_AA)
             cv2.addWeighted(band, 0.16, panels, 0.84, 0, dst=panels)
-        for first, end in _spans(np.isfinite(value)):
+        for first, end in spans(np.isfinite(value)):
             points = np.array([(self._x(s), self._value_y(value[s])) for s in range(first, end)])
             cv2.polylines(
                 panels, [points], isClosed=False, color=POLICY, thickness=2, lineType=cv2.LINE_AA
@@ -251,7 +251,7 @@ class CriticPicture:
                 )
         seconds = (len(self._curves.value) - 1) / self._curves.fps
         top = VALUE_PX + ADVANTAGE_PX + 5
-        for tick in _second_ticks(seconds):
+        for tick in second_ticks(seconds):
             x = self._x(tick * self._curves.fps)
             text.write(x, top, f"{tick:g} s", size=13, colour=FAINT, anchor="ma")
 
@@ -299,38 +299,5 @@ class CriticPicture:
                 text.write(x, STATUS_PX // 2, said, size=15, colour=TEXT, anchor="lm")
 
 
-def _camera_places(
-    cameras: Mapping[str, tuple[int, int]],
-) -> dict[str, tuple[int, int, int, int]]:
-    """Left, top, width, height of each camera, side by side at one height."""
-    if not cameras:
-        return {}
-    ratio = sum(width / height for width, height in cameras.values())
-    height = _even(min(MAX_CAMERA_HEIGHT, int(MAX_WIDTH / ratio)))
-    places, x = {}, 0
-    for name, (full_width, full_height) in cameras.items():
-        width = round(height * full_width / full_height)
-        places[name] = (x, HEADER_PX, width, height)
-        x += width + 4
-    return places
-
-
-def _spans(marked: np.ndarray) -> list[tuple[int, int]]:
-    """First step and end of every run of marked steps."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(int)))
-    return [(int(first), int(end)) for first, end in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _second_ticks(seconds: float) -> list[float]:
-    for apart in (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600):
-        if seconds / apart <= 10:
-            break
-    return [apart * number for number in range(int(seconds / apart) + 1)]
-
-
 def _number(value: float, form: str) -> str:
     return format(value, form) if np.isfinite(value) else "-"
-
-
-def _even(number: float) -> int:
-    return int(number) // 2 * 2
