@@ -31,7 +31,7 @@ from backend.api.live import Live
 from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
 from backend.api.records import SessionRecords
-from backend.api.routes_checkpoints import checkpoints_router
+from backend.api.routes_checkpoints import checkpoints_router, offer_promoted
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
@@ -123,6 +123,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await records.start()
+        offer_promoted(live, database, data_dir)
         tasks = [
             asyncio.create_task(live.tell_changes()),
             asyncio.create_task(_refresh(records)),
@@ -158,7 +159,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             jobs_router(jobs, database, data_dir),
             labels_router(database, clock, records),
             training_router(database, data_dir, jobs),
-            checkpoints_router(database, data_dir, wall_s=clock.wall_s),
+            checkpoints_router(live, database, data_dir),
             scores_router(database, data_dir),
             system_router(live, data_dir, version=VERSION),
         ],

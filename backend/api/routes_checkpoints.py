@@ -3,6 +3,7 @@
 A checkpoint's id is `run/step`, so it is two parts of the path.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +23,15 @@ from backend.api.checkpoint_replies import (
     ExportedCheckpoint,
 )
 from backend.api.errors import ApiError, NotFoundError, responses
+from backend.api.live import Live
 from backend.api.routes_session import Caller
 from backend.checkpoints import CheckpointError, CheckpointNotFoundError
-from backend.db.checkpoint_queries import CheckpointLineage, lineage, list_checkpoints
+from backend.db.checkpoint_queries import (
+    CheckpointLineage,
+    lineage,
+    list_checkpoints,
+    promoted_checkpoint,
+)
 from backend.db.engine import Database
 from backend.db.models import CheckpointRow, JobRow
 from backend.db.pages import MAX_LIMIT, InvalidPageError
@@ -35,9 +42,7 @@ EXPORTS_DIR = "exports"
 NOT_THERE = "/api/checkpoints lists what there is."
 
 
-def checkpoints_router(
-    database: Database, data_dir: Path, *, wall_s: Callable[[], float]
-) -> APIRouter:
+def checkpoints_router(live: Live, database: Database, data_dir: Path) -> APIRouter:
     router = APIRouter(prefix="/api/checkpoints", tags=["checkpoints"])
 
     def found(db: Session, checkpoint_id: str) -> CheckpointLineage:
@@ -92,12 +97,21 @@ def checkpoints_router(
     @router.post(
         "/{run}/{step}/promote", summary="Promote a checkpoint", responses=responses(404, 409)
     )
-    def promote(run: str, step: str, user: Caller) -> Checkpoint:
+    async def promote(run: str, step: str, user: Caller) -> Checkpoint:
         """Let the robot drive this checkpoint from its next episode on."""
         user.require(Role.OPERATOR, "promote a checkpoint")
-        with database.write() as db:
-            row = _doing(lambda: checkpoints.promote(db, data_dir, f"{run}/{step}", now_s=wall_s()))
-            return shown(lineage(db, row))
+        checkpoint_id = f"{run}/{step}"
+
+        def note() -> Checkpoint:
+            now_s = live.clock.wall_s()
+            with database.write() as db:
+                row = _doing(lambda: checkpoints.promote(db, data_dir, checkpoint_id, now_s=now_s))
+                return shown(lineage(db, row))
+
+        promoted = await asyncio.to_thread(note)
+        offer_promoted(live, database, data_dir)
+        live.notify("info", "promoted", f"{user.name} promoted {checkpoint_id}")
+        return promoted
 
     @router.post(
         "/{run}/{step}/delete", summary="Delete a checkpoint", responses=responses(404, 409)
@@ -133,6 +147,18 @@ def checkpoints_router(
         )
 
     return router
+
+
+def offer_promoted(live: Live, database: Database, data_dir: Path) -> None:
+    """Tell the actor which checkpoint is promoted, if any; on the event loop.
+
+    After a promotion, and when the server starts: what was promoted before still is.
+    """
+    with database.read() as db:
+        row = promoted_checkpoint(db)
+    if row is not None and row.promoted_s is not None:
+        path = checkpoints.checkpoint_path(data_dir, row.id)
+        live.offer_policy(row.id, path, promoted_s=row.promoted_s)
 
 
 def _doing[Found](work: Callable[[], Found]) -> Found:

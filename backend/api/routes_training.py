@@ -32,7 +32,8 @@ from backend.jobs import train_params
 from backend.jobs.export_params import DATASETS_DIR
 from backend.jobs.label_file import LABELS_FILE, read_label_table
 from backend.jobs.runner import JobRunner
-from backend.jobs.train_params import DatasetSource, StoreSource, TrainParams, TrainParamsError
+from backend.jobs.train_config import TrainParamsError
+from backend.jobs.train_params import DatasetSource, StoreSource, TrainParams
 from backend.jobs.train_plan import TrainPlan, make_train_plan, recorded_episodes
 from backend.learning.config_files import config_to_dict
 

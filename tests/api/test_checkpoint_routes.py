@@ -1,5 +1,6 @@
 """Checkpoints over REST: lineage, promotion, removal, copies."""
 
+import contextlib
 import json
 from dataclasses import replace
 
@@ -8,7 +9,9 @@ import pytest
 
 from backend.db.models import EpisodeRow
 from backend.domain import Role
+from backend.wire import PolicyMessage
 from tests.api.made_by_training import make_checkpoint, make_train_job, make_video
+from tests.conftest import RunningServer
 from tests.db.database_fixtures import episode_row
 
 
@@ -90,6 +93,30 @@ def test_one_checkpoint_is_promoted_at_a_time(server, api):
     listed = {one["id"]: one for one in api.get("/api/checkpoints").json()["items"]}
     assert listed["touch/000500"]["promoted_s"] is None
     assert listed["touch/001000"]["promoted_s"]
+
+
+def test_the_actor_and_the_pages_learn_of_a_promotion(server, api, actor, open_live):
+    make_checkpoint(server)
+    page = open_live()
+
+    promoted_s = api.post("/api/checkpoints/touch/000500/promote").json()["promoted_s"]
+
+    told = actor.next_told()
+    assert isinstance(told, PolicyMessage)
+    assert told.checkpoint_id == "touch/000500"
+    assert told.path.endswith("checkpoints/touch/000500")
+    assert told.promoted_s == promoted_s
+    assert page.next_of("event")["message"] == "guest promoted touch/000500"
+
+
+def test_a_restarted_server_remembers_what_was_promoted(settings):
+    with contextlib.closing(RunningServer(settings)) as before:
+        make_checkpoint(before, promoted_s=123.0)
+    with contextlib.closing(RunningServer(settings)) as after:
+        promoted = after.backend.live.promoted
+
+    assert promoted.checkpoint_id == "touch/000500"
+    assert promoted.promoted_s == 123.0
 
 
 def test_the_promoted_checkpoint_cannot_be_deleted(server, api):
