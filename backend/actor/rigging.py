@@ -19,8 +19,9 @@ from backend.actor.checkpoint_files import (
 )
 from backend.actor.clock import Clock
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
-from backend.control import ActingPolicy, Arm, LeadingInput
+from backend.control import ActingPolicy, Arm, LeadingInput, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError, load_robot_config, policies_of
+from backend.robots.preflight_finding import Level, in_words, may_move
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class LeRobotRigs:
         )
 
     def connect(self, robot: str, policy: str) -> Rig:
-        """Make everything, then connect: a wrong name fails before the robot is touched."""
+        """Make everything, look it over, connect: what is wrong fails before anything moves."""
         config = _config(robot)
         make = _make()
         try:
@@ -78,6 +79,7 @@ class LeRobotRigs:
         except RobotConfigError as error:
             raise RigRefusedError(str(error)) from error
         try:
+            _look_over(config)
             arm.connect()
             if isinstance(rig.human, LeadingInput):
                 rig.human.connect()
@@ -123,6 +125,17 @@ def _config(robot: str) -> RobotConfig:
         return load_robot_config(robot)
     except RobotConfigError as error:
         raise RigRefusedError(str(error)) from error
+
+
+def _look_over(config: RobotConfig) -> None:
+    """Raise RobotFaultError, with what to do, where something forbids the robot to move."""
+    preflight = importlib.import_module("backend.robots.preflight")
+    findings = preflight.check_to_open(config)
+    for finding in findings:
+        if finding.level is Level.WARNING:
+            log.warning("%s: %s; %s", config.name, finding.message, finding.remedy)
+    if not may_move(findings):
+        raise RobotFaultError(f"it may not move yet. {in_words(findings)}")
 
 
 def _make() -> Any:

@@ -7,36 +7,29 @@ Motors are asked and never told; cameras are opened, counted and closed. A simul
 still for some steps. It takes a few seconds and needs the ports for itself, so no session may have
 the robot open meanwhile. One finding never hides another: what can be checked, is.
 
-Importing this imports LeRobot. Whoever may not, the server's process, runs it in a child process.
+`check_to_open` is the part of it that takes a fraction of a second: each `open` begins with it.
+
+Importing this imports LeRobot. Whoever may not, the server's process, runs it in a child process:
+`preflight_process.py`.
 """
 
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import lerobot.robots
-import lerobot.teleoperators
-from lerobot.robots.config import RobotConfig as LeRobotRobotConfig
-from lerobot.robots.utils import make_robot_from_config
-from lerobot.teleoperators.config import TeleoperatorConfig
-from lerobot.teleoperators.utils import make_teleoperator_from_config
+import numpy as np
 
 from backend.control import Arm
 from backend.robots import make
-from backend.robots.arm import LeRobotArm
 from backend.robots.config import RobotConfig, RobotConfigError
-from backend.robots.leader import LeaderInput
-from backend.robots.motor_buses import arms_of
-from backend.robots.preflight_calibration import check_calibration
-from backend.robots.preflight_cameras import V4L_BY_ID, check_cameras
+from backend.robots.preflight_cameras import V4L_BY_ID, check_cameras, check_paths
 from backend.robots.preflight_finding import Finding, blocking, may_move, ok, warning
-from backend.robots.preflight_ports import SERIAL_BY_ID, check_ports, ports_of
-from backend.robots.preflight_servos import check_servos
-from backend.robots.preflight_steps import check_steps, judge_step
+from backend.robots.preflight_motors import check_motors, check_units, make_devices
+from backend.robots.preflight_ports import SERIAL_BY_ID
+from backend.robots.preflight_steps import check_steps
 
-__all__ = ["Finding", "check", "may_move"]
+__all__ = ["Finding", "check", "check_to_open", "may_move"]
 
 SIMULATED = (make.SIMULATOR, make.SYNTHETIC)
 GB = 1e9
@@ -50,6 +43,9 @@ def check(
     config: RobotConfig,
     *,
     data_dir: Path = Path("data"),
+    cameras_only: bool = False,
+    begin: Callable[[str], object] = lambda _what: None,
+    keep: Callable[[str, np.ndarray], object] = lambda _camera, _picture: None,
     serial_by_id: Path = SERIAL_BY_ID,
     v4l_by_id: Path = V4L_BY_ID,
     clock: Callable[[], float] = time.perf_counter,
@@ -59,47 +55,66 @@ def check(
     Args:
         config: The robot config; reading it has already checked its form.
         data_dir: Where episodes will be written.
+        cameras_only: Leave out all else; a simulator's cameras take its steps with them.
+        begin: Told what is looked at next, for people.
+        keep: Given a picture of each camera as a session would see it, uint8 [height, width, 3]
+            RGB, possibly in a thread of the camera's.
         serial_by_id: Where the system keeps names of ports that do not change.
         v4l_by_id: Where the system keeps names of cameras that do not change.
         clock: Monotonic seconds.
     """
+    begin("the config")
     try:
         if config.robot["type"] in SIMULATED:
-            arm = make.make_arm(config)
-            return [
-                *_config(config, arm),
-                _disk(config, arm, data_dir),
-                *check_steps(arm, clock=clock),
-            ]
-        robot, teleop = _devices(config)
-        arm = LeRobotArm(config, robot)
-        if teleop is not None:
-            LeaderInput(
-                teleop,
-                name=str(config.teleop["type"]),
-                action_names=arm.action_names,
-                position=arm.position,
-            )
-    except ImportError as error:
-        return [blocking("config", str(error), "install it into .venv, then check again")]
-    except (RobotConfigError, ValueError, TypeError) as error:
-        return [blocking("config", str(error), f"correct {str(config.source)!r}, then check again")]
-    findings = [*_config(config, arm), *_units(robot, teleop), _disk(config, arm, data_dir)]
-    findings += _motors(config, robot, teleop, serial_by_id=serial_by_id, clock=clock)
-    cameras = _cameras(config, robot)
-    return findings + check_cameras(cameras, fps=config.fps, by_id=v4l_by_id, clock=clock)
-
-
-def _devices(config: RobotConfig) -> tuple[Any, Any]:
-    """LeRobot's robot and leader arm, not connected; no leader where the page drives."""
-    robot_config = make.decode(config, "robot", config.robot, LeRobotRobotConfig, lerobot.robots)
-    teleop_config = make.decode(
-        config, "teleop", config.teleop, TeleoperatorConfig, lerobot.teleoperators
+            simulated = make.make_arm(config)
+            begin("the simulator's speed")
+            steps = check_steps(simulated, keep=keep, clock=clock)
+            facts = [*_config(config, simulated), _disk(config, simulated, data_dir)]
+            return steps if cameras_only else facts + steps
+        devices = make_devices(config)
+    except (ImportError, RobotConfigError, ValueError, TypeError) as error:
+        return [_misfit(config, error)]
+    findings: list[Finding] = []
+    if not cameras_only:
+        findings = [*_config(config, devices.arm), *check_units(devices)]
+        findings.append(_disk(config, devices.arm, data_dir))
+        begin("ports, calibration and motors")
+        findings += check_motors(devices, serial_by_id=serial_by_id, clock=clock)
+    begin("the cameras")
+    return findings + check_cameras(
+        devices.cameras,
+        fps=config.fps,
+        by_id=v4l_by_id,
+        keep=keep,
+        clock=clock,
     )
-    robot = make_robot_from_config(robot_config)
-    if teleop_config.type == make.BROWSER:
-        return robot, None
-    return robot, make_teleoperator_from_config(teleop_config)
+
+
+def check_to_open(
+    config: RobotConfig, *, serial_by_id: Path = SERIAL_BY_ID, v4l_by_id: Path = V4L_BY_ID
+) -> list[Finding]:
+    """Return what can be found without opening a camera or measuring; nothing for a simulator.
+
+    Every motor is asked who and how it is once, which takes about a tenth of a second an arm.
+    """
+    if config.robot["type"] in SIMULATED:
+        return []
+    try:
+        devices = make_devices(config)
+    except (ImportError, RobotConfigError, ValueError, TypeError) as error:
+        return [_misfit(config, error)]
+    return [
+        *_config(config, devices.arm),
+        *check_units(devices),
+        *check_motors(devices, serial_by_id=serial_by_id, num_reads=0),
+        *check_paths(devices.cameras, by_id=v4l_by_id),
+    ]
+
+
+def _misfit(config: RobotConfig, error: Exception) -> Finding:
+    if isinstance(error, ImportError):
+        return blocking("config", str(error), "install it into .venv, then check again")
+    return blocking("config", str(error), f"correct {str(config.source)!r}, then check again")
 
 
 def _config(config: RobotConfig, arm: Arm) -> list[Finding]:
@@ -123,39 +138,6 @@ def _config(config: RobotConfig, arm: Arm) -> list[Finding]:
     return findings
 
 
-def _units(robot: Any, teleop: Any) -> list[Finding]:
-    """A follower in degrees and a leader in per cent would jump at each other."""
-    leaders = {} if teleop is None else arms_of(teleop)
-    findings = []
-    for prefix, arm in arms_of(robot).items():
-        if prefix not in leaders:
-            continue
-        theirs = leaders[prefix].bus.motors
-        unlike = [
-            f"{prefix}{name} ({motor.norm_mode.value}, leader {theirs[name].norm_mode.value})"
-            for name, motor in arm.bus.motors.items()
-            if name in theirs and motor.norm_mode is not theirs[name].norm_mode
-        ]
-        if unlike:
-            text = f"follower and leader count in other units: {', '.join(unlike)}"
-            findings.append(blocking("config", text, "give both the same use_degrees"))
-    return findings
-
-
-def _cameras(config: RobotConfig, robot: Any) -> dict[str, Any]:
-    """LeRobot's cameras by the names that observations have."""
-    arms = arms_of(robot)
-    if set(arms) <= {""}:
-        return dict(getattr(robot, "cameras", {}))
-    # A pair's own `cameras` loses one of two that have the same name on both arms.
-    shared = config.robot.get("cameras") or {}
-    return {
-        name if name in shared else prefix + name: camera
-        for prefix, arm in arms.items()
-        for name, camera in arm.cameras.items()
-    }
-
-
 def _disk(config: RobotConfig, arm: Arm, data_dir: Path) -> Finding:
     there = next(path for path in (data_dir, *data_dir.resolve().parents) if path.is_dir())
     free_gb = shutil.disk_usage(there).free / GB
@@ -167,47 +149,3 @@ def _disk(config: RobotConfig, arm: Arm, data_dir: Path) -> Finding:
     if free_gb < NO_DISK_GB:
         return blocking("disk", text, remedy)
     return warning("disk", text, remedy) if free_gb < LOW_DISK_GB else ok("disk", text)
-
-
-def _motors(
-    config: RobotConfig,
-    robot: Any,
-    teleop: Any,
-    *,
-    serial_by_id: Path,
-    clock: Callable[[], float],
-) -> list[Finding]:
-    ports = {**ports_of(config.robot, "robot"), **ports_of(config.teleop, "teleop")}
-    findings = check_ports(ports, by_id=serial_by_id)
-    reachable = may_move(findings)
-    step_s, is_known = 0.0, True
-    for key, device, given in (("robot", robot, config.robot), ("teleop", teleop, config.teleop)):
-        if device is None:
-            continue
-        if not arms_of(device):
-            findings.append(_unknown_motors(key, str(given["type"])))
-            is_known = False
-            continue
-        findings += check_calibration(
-            device,
-            key=key,
-            device_type=str(given["type"]),
-            limits=config.limits if key == "robot" else None,
-        )
-        if not reachable:
-            continue
-        report = check_servos(device, key=key, device_type=str(given["type"]), clock=clock)
-        findings += report.findings
-        is_known &= report.read_p95_s is not None
-        step_s += report.read_p95_s or 0.0
-    if reachable and is_known:
-        findings.append(judge_step(step_s, step_s, fps=config.fps))
-    return findings
-
-
-def _unknown_motors(key: str, device_type: str) -> Finding:
-    return warning(
-        "servos",
-        f"{key}: the motors of {device_type!r} cannot be asked without connecting it",
-        "see that nobody is within its reach when it is opened",
-    )

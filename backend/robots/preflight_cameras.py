@@ -34,6 +34,7 @@ def check_cameras(
     *,
     fps: float,
     by_id: Path = V4L_BY_ID,
+    keep: Callable[[str, np.ndarray], object] = lambda _camera, _picture: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Finding]:
     """Look at where the cameras are, then open them all and measure.
@@ -42,6 +43,7 @@ def check_cameras(
         cameras: LeRobot's cameras by name, not connected; they are not connected afterwards.
         fps: Control steps a second, each of which wants a new picture.
         by_id: Where the system keeps names that do not change.
+        keep: Given the last picture of each by its name, uint8 [height, width, 3] RGB, in a thread.
         clock: Monotonic seconds.
     """
     findings = check_paths(cameras, by_id=by_id)
@@ -56,7 +58,7 @@ def check_cameras(
                 findings.append(blocking("cameras", f"{name} cannot be opened: {failure}", CABLE))
         working = [name for name, failure in opened.items() if not failure]
         findings += pool.map(
-            lambda name: _measure(name, usable[name], fps=fps, clock=clock), working
+            lambda name: _measure(name, usable[name], fps=fps, keep=keep, clock=clock), working
         )
         list(pool.map(lambda name: usable[name].disconnect(), working))
     return findings
@@ -109,7 +111,14 @@ def _open(camera: Any) -> str:
     return ""
 
 
-def _measure(name: str, camera: Any, *, fps: float, clock: Callable[[], float]) -> Finding:
+def _measure(
+    name: str,
+    camera: Any,
+    *,
+    fps: float,
+    keep: Callable[[str, np.ndarray], object],
+    clock: Callable[[], float],
+) -> Finding:
     try:
         picture = camera.async_read(timeout_ms=FIRST_FRAME_MS)
         began_s = now_s = clock()
@@ -121,6 +130,7 @@ def _measure(name: str, camera: Any, *, fps: float, clock: Callable[[], float]) 
             count += 1
     except Exception as error:
         return blocking("cameras", f"{name} gives no pictures: {in_one_line(error)}", CABLE)
+    keep(name, picture)
     height, width = picture.shape[:2]
     rate = count / (now_s - began_s)
     text = (

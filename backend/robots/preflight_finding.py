@@ -51,3 +51,12 @@ def blocking(check: str, message: str, remedy: str) -> Finding:
 def may_move(findings: Iterable[Finding]) -> bool:
     """Whether nothing among the findings forbids it."""
     return all(finding.level is not Level.BLOCKING for finding in findings)
+
+
+def in_words(findings: Iterable[Finding]) -> str:
+    """What is wrong and what to do about it, as sentences; empty when nothing blocks."""
+    return ". ".join(
+        f"{finding.message}: {finding.remedy}"
+        for finding in findings
+        if finding.level is Level.BLOCKING
+    )

@@ -43,7 +43,12 @@ class ServoReport:
 
 
 def check_servos(
-    device: Any, *, key: str, device_type: str, clock: Callable[[], float] = time.perf_counter
+    device: Any,
+    *,
+    key: str,
+    device_type: str,
+    num_reads: int = NUM_READS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> ServoReport:
     """Ask every motor of a LeRobot device that is not connected.
 
@@ -51,6 +56,7 @@ def check_servos(
         device: The robot or teleoperator.
         key: `robot` or `teleop`.
         device_type: Its name in LeRobot's commands.
+        num_reads: How often all joints are read to learn how long that takes; 0 leaves it out.
         clock: Monotonic seconds.
     """
     findings: list[Finding] = []
@@ -60,7 +66,7 @@ def check_servos(
         command = calibrate_command(arm, key=key, device_type=device_type)
         try:
             arm.bus.connect(handshake=False)
-            found, read_s = _check_bus(arm.bus, name, command, clock)
+            found, read_s = _check_bus(arm.bus, name, command, num_reads, clock)
         except Exception as error:
             found = [
                 blocking(
@@ -80,7 +86,7 @@ def check_servos(
 
 
 def _check_bus(
-    bus: Any, name: str, calibrate: str, clock: Callable[[], float]
+    bus: Any, name: str, calibrate: str, num_reads: int, clock: Callable[[], float]
 ) -> tuple[list[Finding], float | None]:
     unfit = _roll_call(bus, name)
     if unfit:
@@ -91,7 +97,9 @@ def _check_bus(
     findings += _stiffness(bus, name)
     if bus.calibration:
         findings += _calibration(bus, name, calibrate)
-    reads, read_s = _reads(bus, name, clock)
+    if not num_reads:
+        return findings, None
+    reads, read_s = _reads(bus, name, num_reads, clock)
     return findings + reads, read_s
 
 
@@ -219,9 +227,11 @@ def _holds_its_calibration(bus: Any) -> bool:
     return bool(bus.is_calibrated)
 
 
-def _reads(bus: Any, name: str, clock: Callable[[], float]) -> tuple[list[Finding], float | None]:
+def _reads(
+    bus: Any, name: str, num_reads: int, clock: Callable[[], float]
+) -> tuple[list[Finding], float | None]:
     times_s, num_failed = [], 0
-    for _ in range(NUM_READS):
+    for _ in range(num_reads):
         began_s = clock()
         try:
             bus.sync_read("Present_Position", normalize=False)
@@ -230,7 +240,7 @@ def _reads(bus: Any, name: str, clock: Callable[[], float]) -> tuple[list[Findin
         else:
             times_s.append(clock() - began_s)
     if not times_s:
-        text = f"{name}: none of {NUM_READS} reads of all joints succeeded"
+        text = f"{name}: none of {num_reads} reads of all joints succeeded"
         return [blocking("servos", text, POWER)], None
     p50_ms, p95_ms = np.percentile(times_s, [50, 95]) * 1000
     text = f"{name}: reading all joints takes {p50_ms:.1f} ms, 95 of 100 within {p95_ms:.1f} ms"
@@ -238,7 +248,7 @@ def _reads(bus: Any, name: str, clock: Callable[[], float]) -> tuple[list[Findin
         return [
             warning(
                 "servos",
-                f"{text}; {num_failed} of {NUM_READS} reads failed",
+                f"{text}; {num_failed} of {num_reads} reads failed",
                 "press the servo cables home, use a short USB cable without a hub",
             )
         ], float(p95_ms) / 1000

@@ -19,11 +19,17 @@ FULL_SHARE = 0.8
 FASTER = "lower fps, use fewer cameras, close other programs, or use a machine with a GPU"
 
 
-def check_steps(arm: Arm, *, clock: Callable[[], float] = time.perf_counter) -> list[Finding]:
+def check_steps(
+    arm: Arm,
+    *,
+    keep: Callable[[str, np.ndarray], object] = lambda _camera, _picture: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Finding]:
     """Connect, hold still for some steps as fast as it goes, close.
 
     Args:
         arm: Not connected; closed afterwards.
+        keep: Given the last picture of each camera, uint8 [height, width, 3] RGB.
         clock: Monotonic seconds.
     """
     try:
@@ -31,8 +37,11 @@ def check_steps(arm: Arm, *, clock: Callable[[], float] = time.perf_counter) -> 
         times_s = []
         for _ in range(NUM_WARM_UP + NUM_STEPS):
             began_s = clock()
-            arm.act(arm.position(arm.observe().state))
+            seen = arm.observe()
+            arm.act(arm.position(seen.state))
             times_s.append(clock() - began_s)
+        for name, picture in seen.frames.items():
+            keep(name, picture)
     except RobotFaultError as error:
         return [blocking("rate", str(error), "see the message; `./run` sets up what it needs")]
     finally:

@@ -16,6 +16,7 @@ from backend.domain import Driver
 from backend.episodes.store import read_steps
 from tests.flows.processes import wait_for
 from tests.hardware.arms import JOINTS
+from tests.hardware.servo import Alarm
 from tests.hardware.videofilecamera import install_plugin
 from tests.hardware.workplace import FPS, REST, Workplace
 
@@ -166,6 +167,27 @@ def test_a_fault_in_mid_attempt_ends_it_and_keeps_it(place, name):
     again = place.begin_attempt()
     place.press("failure")
     assert place.episode(again)["outcome"] == "failure"
+
+
+def test_a_robot_that_may_not_move_is_not_opened_and_the_page_says_why(place):
+    place.follower.raise_alarm("elbow_flex", Alarm.OVERHEAT)
+    place.leader.bus.unplug()
+
+    answer = place.page.command("open")
+    assert not answer["accepted"]
+    assert f"teleop.port '{place.leader.port}' does not exist" in answer["error"]["message"]
+    assert "plug the arm's USB cable in" in answer["error"]["message"]
+    place.leader.bus.plug_in()
+    answer = place.page.command("open")
+    assert not answer["accepted"]
+    assert "elbow_flex has shut itself off" in answer["error"]["message"]
+    assert "free the joint, let it cool" in answer["error"]["message"]
+    assert stiff(place) == (NOBODY, NOBODY)
+
+    place.follower.bus.power_off()
+    place.follower.bus.power_on()
+    place.press("open")
+    assert stiff(place) == (ALL, NOBODY)
 
 
 def test_a_leader_that_fails_while_it_leads_holds_the_attempt(place):

@@ -9,6 +9,7 @@ its goal. Simplified: replies come at once instead of at 1 Mbit/s, and in a sync
 after a silent one answer nevertheless (the driver has given up by then).
 """
 
+import contextlib
 import os
 import select
 import termios
@@ -23,6 +24,9 @@ from weakref import WeakValueDictionary
 from tests.hardware.faults import Faults
 from tests.hardware.packet import BROADCAST_ID, Decoder, Instruction, Packet
 from tests.hardware.servo import Servo
+
+# How often a port that nobody has open is looked at, seconds.
+CLOSED_LOOK_S = 0.002
 
 
 class ServoBus:
@@ -75,11 +79,13 @@ class ServoBus:
         """The adapter's cable is in; harmless when it is."""
         if self._thread is not None:
             return
-        self._master, self._slave = os.openpty()
+        self._master, slave = os.openpty()
         # Until the driver has set the line up, the terminal must not echo or translate.
-        tty.setraw(self._slave, termios.TCSANOW)
+        tty.setraw(slave, termios.TCSANOW)
         self._wake_read, self._wake_write = os.pipe()
-        self.port.symlink_to(os.ttyname(self._slave))
+        self.port.symlink_to(os.ttyname(slave))
+        # Only a driver has the port open, as with a real one: preflights look for others.
+        os.close(slave)
         self._thread = threading.Thread(target=self._serve, name=f"servo bus {self.port.name}")
         self._thread.start()
 
@@ -91,7 +97,7 @@ class ServoBus:
         os.write(self._wake_write, b"x")
         thread.join()
         self.port.unlink()
-        for descriptor in (self._master, self._slave, self._wake_read, self._wake_write):
+        for descriptor in (self._master, self._wake_read, self._wake_write):
             os.close(descriptor)
 
     def power_off(self) -> None:
@@ -116,12 +122,19 @@ class ServoBus:
             readable, _, _ = select.select([self._master, self._wake_read], [], [])
             if self._wake_read in readable:
                 return
-            data = os.read(self._master, 4096)
+            try:
+                data = os.read(self._master, 4096)
+            except OSError:
+                # Nobody has the port open now.
+                select.select([self._wake_read], [], [], CLOSED_LOOK_S)
+                continue
             self.num_received += len(data)
             for request in decoder.feed(data):
                 if reply := self._reply(request):
                     self.num_sent += len(reply)
-                    os.write(self._master, reply)
+                    # The driver may have closed the port without waiting for its reply.
+                    with contextlib.suppress(OSError):
+                        os.write(self._master, reply)
             self.num_handled = self.num_received
 
     def _reply(self, request: Packet) -> bytes:
