@@ -23,6 +23,7 @@ from backend.control import (
     LiveCameras,
     Observation,
     RobotFaultError,
+    Thoughts,
 )
 from backend.domain import Command, Phase
 from backend.episodes.format import EpisodeEnd, EpisodeHeader, Step
@@ -166,6 +167,50 @@ class FakePolicy:
         return self.answer(observation)
 
 
+class FakeThinker(FakePolicy):
+    """A policy with a critic: a test says when a value has come."""
+
+    def __init__(self, checkpoint_id: str = "run/8") -> None:
+        super().__init__()
+        self.name = self.checkpoint_id = checkpoint_id
+        # (step, task) of everything that was shown to it.
+        self.watched: list[tuple[int, str]] = []
+        self.now = Thoughts()
+        self.num_closed = 0
+
+    def watch(self, observation: Observation, *, step: int, task: str) -> None:
+        self.watched.append((step, task))
+
+    def thoughts(self) -> Thoughts:
+        return self.now
+
+    def close(self) -> None:
+        self.num_closed += 1
+
+
+class FakeLeader(FakeHuman):
+    """A leader arm that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.followed: list[np.ndarray] = []
+        self.is_pushed = False
+        self.num_closed = 0
+
+    def connect(self) -> None:
+        raise AssertionError("its maker connects it")
+
+    def follow(self, state: np.ndarray, dt_s: float) -> None:
+        self.followed.append(state.copy())
+
+    def wants_over(self) -> bool:
+        pushed, self.is_pushed = self.is_pushed, False
+        return pushed
+
+    def close(self) -> None:
+        self.num_closed += 1
+
+
 def _no_checkpoint(policy: str) -> ActingPolicy:
     raise RigRefusedError(f"there is no checkpoint {policy}")
 
@@ -179,6 +224,8 @@ class FakeMaker:
         self.policy = FakePolicy()
         self.connect_fault: Exception | None = None
         self.while_connecting: Callable[[], None] = lambda: None
+        # Ids on the fake's disk.
+        self.checkpoints: tuple[str, ...] = ()
         # Policies that `open` connected with.
         self.asked_for: list[str] = []
         self.load: Callable[[str], ActingPolicy] = _no_checkpoint
@@ -196,7 +243,7 @@ class FakeMaker:
             fps=HZ,
             task=f"the task of {name}",
             episode_time_s=self.episode_time_s,
-            policies=("hold", "fake_policy"),
+            policies=("hold", "fake_policy", *self.checkpoints),
         )
 
     def connect(self, robot: str, policy: str) -> Rig:
