@@ -13,6 +13,7 @@ STATIC_URL = "/handrail-static"
 
 PAGES = (
     ("Live", "/"),
+    ("Replay", "/replay"),
     ("Training", "/training"),
     ("Data", "/data"),
     ("Setup", "/setup"),

@@ -24,6 +24,7 @@ STYLES = (
     "handrail.css",
     "live/live.css",
     "training/training.css",
+    "replay/replay.css",
     "vendor/uplot/uPlot.min.css",
 )
 
