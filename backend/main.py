@@ -31,12 +31,14 @@ from backend.api.live import Live
 from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
 from backend.api.records import SessionRecords
+from backend.api.robot_checks import RobotChecks
 from backend.api.routes_checkpoints import checkpoints_router, offer_promoted
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
 from backend.api.routes_jobs import jobs_router
 from backend.api.routes_labels import labels_router
+from backend.api.routes_robots import robots_router
 from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
 from backend.api.routes_system import system_router
@@ -161,6 +163,11 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             training_router(database, data_dir, jobs),
             checkpoints_router(live, database, data_dir),
             scores_router(database, data_dir),
+            robots_router(
+                RobotChecks(data_dir=data_dir, phase=lambda: live.line.phase, wall_s=clock.wall_s),
+                robots_dir=settings.robots_dir,
+                default_robot=settings.robot,
+            ),
             system_router(live, data_dir, version=VERSION),
         ],
         gatekeeper=gatekeeper,

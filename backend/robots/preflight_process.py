@@ -4,8 +4,8 @@
         --pictures FOLDER [--cameras-only]
 
 Writes one JSON object a line, as it goes: `{"begin": "the cameras"}` for what is looked at,
-`{"picture": "wrist"}` once `FOLDER/wrist.jpg` is there, and last `{"findings": [...]}`. What
-drivers print goes to standard error.
+`{"picture": "wrist"}` once `FOLDER/wrist.jpg` is there, and last `{"findings": [...], "may_move":
+true}`. What drivers print goes to standard error.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from backend.robots.config import load_robot_config
-from backend.robots.preflight import check
+from backend.robots.preflight import check, may_move
 
 # Whoever started it may be gone; a driver that hangs must not keep the ports for ever.
 LONGEST_S = 120
@@ -61,7 +61,7 @@ def main() -> None:
             begin=lambda what: tell({"begin": what}),
             keep=keep,
         )
-    tell({"findings": [asdict(finding) for finding in findings]})
+    tell({"findings": [asdict(finding) for finding in findings], "may_move": may_move(findings)})
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ def test_every_route_is_there(spec):
     assert {f"{method.upper()} {path}" for path, method, _ in operations(spec)} == {
         "GET /api/health",
         "GET /api/robots",
+        "GET /api/robots/{name}/check",
+        "POST /api/robots/{name}/check",
+        "GET /api/robots/{name}/pictures/{camera}.jpg",
         "GET /api/session",
         "POST /api/session/command",
         "GET /api/episodes",
