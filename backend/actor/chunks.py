@@ -14,11 +14,13 @@ the queue was empty are not skipped: the robot held still.
 nothing that was meant for the time before a takeover is ever played after it.
 
 A value is begun only when the queue lasts longer than it takes, so values never delay actions.
+
+The thread has no lower priority than its process: it holds the interpreter's lock now and then, and
+one that is preempted with the lock in its hand keeps the loop waiting (`docs/log.md`).
 """
 
 import logging
 import math
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +35,6 @@ from backend.control import Observation, Thoughts
 
 log = logging.getLogger(__name__)
 
-# The loop's thread comes first on a busy machine.
-NICENESS = 5
 # Of the newest latencies, for what the next chunk may take.
 NUM_LATENCIES = 30
 
@@ -241,7 +241,6 @@ class ChunkPlayer:
     # -- the player's thread -----------------------------------------------------------------
 
     def _think(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_work)

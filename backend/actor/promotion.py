@@ -9,7 +9,6 @@ repeats the same one on every connection.
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +17,6 @@ from backend.actor.rig import RigRefusedError, close_policy
 from backend.control import ActingPolicy, Arm
 
 log = logging.getLogger(__name__)
-
-# Loading is in no hurry; the loop and the acting policy are.
-NICENESS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +92,6 @@ class Promotions:
             self._thread.start()
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while True:
             with self._lock:
                 promoted, self._wanted, arm = self._wanted, None, self._arm

@@ -143,11 +143,18 @@ def _make() -> Any:
 
 
 def _thinking() -> tuple[Any, Any]:
-    """The modules that need torch and the learning code; the first call takes seconds."""
+    """The modules that need torch and the learning code; the first call takes seconds.
+
+    A loop may be running meanwhile. Collections in the midst of a quarter of a million new objects
+    would stop it for 280 ms, the imports themselves do for 30.
+    """
     name = "backend.actor.checkpoint_model"
     is_new = name not in sys.modules
-    modules = importlib.import_module("backend.actor.chunks"), importlib.import_module(name)
     if is_new:
-        # See `connect`; without a collection, because a loop may be running.
-        gc.freeze()
-    return modules
+        gc.disable()
+    try:
+        return importlib.import_module("backend.actor.chunks"), importlib.import_module(name)
+    finally:
+        if is_new:
+            gc.freeze()
+            gc.enable()
