@@ -123,6 +123,12 @@ def test_pictures_become_floats_between_zero_and_one():
     frames = np.array([[[[0, 51, 255]]]], np.uint8)
 
     assert pixels(frames)[0, :, 0, 0].tolist() == pytest.approx([0.0, 0.2, 1.0])
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_frames_that_are_no_bytes_are_refused():
+    frames = np.zeros((1, 1, 1, 3), np.uint8)
+
     with pytest.raises(ValueError, match="must be uint8"):
         pixels(frames.astype(np.float32))
 
@@ -132,6 +138,15 @@ def test_the_policy_refuses_pictures_of_whole_numbers(make_learner):
 
     with pytest.raises(ValueError, match="divide by 255"):
         policy.camera_images({"observation.images.front": torch.zeros(1, 3, 8, 8).byte()})
+
+
+def test_a_change_of_mode_reaches_every_module(make_learner):
+    policy = make_learner().models.policy
+
+    for training in (False, True, False):
+        policy.train(training)
+
+        assert {module.training for module in policy.modules()} == {training}
 
 
 def observe(learner, episode, steps):
