@@ -1,4 +1,8 @@
-"""LeRobot's own programs, in processes of their own, load and run our checkpoints."""
+"""LeRobot's own programs, in a process of their own, run and load our checkpoints.
+
+One process does both, because importing LeRobot takes longer than all the rest: first the rollout,
+which knows our policy only by its flag, then LeRobot's loader on the folder alone.
+"""
 
 import json
 import os
@@ -13,14 +17,15 @@ from backend.learning.checkpoints import create_tiny_checkpoint
 ROOT = Path(__file__).parents[2]
 PLUGIN = "backend.learning.pi05_rl"
 
-LOAD = """
-import json, sys
-import numpy as np, torch
+ROLL_OUT_THEN_LOAD = """
+import json, runpy, sys
+import torch
+folder = sys.argv.pop(1)
+before = sorted(m for m in sys.modules if m.startswith("backend"))
+runpy.run_module("lerobot.scripts.lerobot_rollout", run_name="__main__")
+
 from lerobot.configs import PreTrainedConfig
-from lerobot.configs.parser import load_plugin
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
-load_plugin("backend.learning.pi05_rl")
-folder = sys.argv[1]
 config = PreTrainedConfig.from_pretrained(folder)
 policy = get_policy_class(config.type).from_pretrained(folder)
 pre, post = make_pre_post_processors(config, pretrained_path=folder)
@@ -29,8 +34,8 @@ batch = pre({
     "observation.images.front": torch.zeros(3, 32, 32),
     "task": "touch the cube",
 })
-torch.manual_seed(0)
 print(json.dumps({
+    "before": before,
     "type": config.type,
     "learner_code": sorted(m for m in sys.modules if m == "backend.learning.learner"),
     "action": post(policy.select_action(batch)).tolist(),
@@ -38,65 +43,61 @@ print(json.dumps({
 }))
 """
 
+pytestmark = pytest.mark.flow
+
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return create_tiny_checkpoint(
-        tmp_path_factory.mktemp("made") / "tiny",
+def done(tmp_path_factory) -> dict:
+    """What the robot was sent, and what loading the folder gave."""
+    folder = tmp_path_factory.mktemp("made")
+    checkpoint = create_tiny_checkpoint(
+        folder / "tiny",
         cameras=["front"],
         state_dim=2,
         action_dim=2,
         action_names=["a.pos", "b.pos"],
         chunk_size=4,
     )
-
-
-def run(command, **env):
-    return subprocess.run(
-        command,
+    pretrained, log = checkpoint / "pretrained_model", folder / "sent.json"
+    flags = [
+        f"--policy.path={pretrained}",
+        f"--plugins.discover_packages_path={PLUGIN}",
+        "--robot.discover_packages_path=tests.learning.lerobot_plugin",
+        "--robot.type=paper_arm",
+        "--robot.id=test",
+        "--task=touch the cube",
+        "--fps=10",
+        "--duration=1",
+        "--device=cpu",
+        "--return_to_initial_position=false",
+    ]
+    process = subprocess.run(
+        [sys.executable, "-c", ROLL_OUT_THEN_LOAD, str(pretrained), *flags],
         cwd=ROOT,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **env},
+        env={
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",
+            "PAPER_ARM_LOG": str(log),
+        },
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
+    assert process.returncode == 0, process.stderr[-3000:]
+    loaded = json.loads(process.stdout.strip().splitlines()[-1])
+    return {"sent": json.loads(log.read_text()), **loaded}
 
 
-def test_lerobots_loader_makes_policy_and_processors_from_the_folder_alone(checkpoint):
-    done = run([sys.executable, "-c", LOAD, str(checkpoint / "pretrained_model")])
-
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = json.loads(done.stdout.strip().splitlines()[-1])
-    assert said["type"] == "pi05_rl"
-    assert said["task"] == ["Task: touch the cube, State: 128 128, Advantage: positive;\nAction: "]
-    assert len(said["action"][0]) == 2
-    assert said["learner_code"] == []
+def test_lerobot_rollout_drives_a_robot_with_the_checkpoint(done):
+    assert done["before"] == []
+    assert len(done["sent"]) >= 2
+    assert set(done["sent"][0]) == {"a.pos", "b.pos"}
 
 
-@pytest.mark.flow
-def test_lerobot_rollout_drives_a_robot_with_the_checkpoint(checkpoint, tmp_path):
-    log = tmp_path / "sent.json"
-    done = run(
-        [
-            sys.executable,
-            "-m",
-            "lerobot.scripts.lerobot_rollout",
-            f"--policy.path={checkpoint / 'pretrained_model'}",
-            f"--plugins.discover_packages_path={PLUGIN}",
-            "--robot.discover_packages_path=tests.learning.lerobot_plugin",
-            "--robot.type=paper_arm",
-            "--robot.id=test",
-            "--task=touch the cube",
-            "--fps=10",
-            "--duration=1",
-            "--device=cpu",
-            "--return_to_initial_position=false",
-        ],
-        PAPER_ARM_LOG=str(log),
-    )
-
-    assert done.returncode == 0, done.stderr[-3000:]
-    sent = json.loads(log.read_text())
-    assert len(sent) >= 2
-    assert set(sent[0]) == {"a.pos", "b.pos"}
+def test_lerobots_loader_makes_policy_and_processors_from_the_folder_alone(done):
+    assert done["type"] == "pi05_rl"
+    assert done["task"] == ["Task: touch the cube, State: 128 128, Advantage: positive;\nAction: "]
+    assert len(done["action"][0]) == 2
+    assert done["learner_code"] == []

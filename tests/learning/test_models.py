@@ -91,7 +91,9 @@ def test_every_weight_of_the_actor_but_the_unused_heads_can_learn(make_learner):
 def test_the_seeds_trainable_rules_fit_the_base_model():
     config = load_config("seed")
     with torch.device("meta"):
-        policy = torch.nn.Module()
+        # Its own initialiser would move weights that are nowhere to a device.
+        policy = PI05RLPolicy.__new__(PI05RLPolicy)
+        torch.nn.Module.__init__(policy)
         policy.config = PI05RLConfig(device="cpu")
         policy.model = PI05RLPytorch(policy.config)
         critic = Critic(policy, config.critic)

@@ -120,6 +120,7 @@ def test_two_episodes_of_one_id_are_refused():
         ("images", {"front": np.zeros((20, 8, 8, 3), np.float32)}, "must be uint8"),
     ],
 )
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_arrays_that_would_train_on_garbage_are_refused(field, value, message):
     # Traps: float pictures, half-precision joint angles, shifted arrays.
     good = vars(make_episode("a"))
