@@ -11,6 +11,7 @@ export class LogView {
   // Bytes of the log that are here, counted from its beginning.
   #end = 0;
   #isTail = false;
+  #decoder = new TextDecoder();
   #busy = false;
   #search = h("input", { type: "search", placeholder: "search the log", "aria-label": "search the log" });
   #found = h("span", { class: "dk-quiet" });
@@ -31,6 +32,7 @@ export class LogView {
       this.#text = "";
       this.#end = 0;
       this.#isTail = false;
+      this.#decoder = new TextDecoder();
       this.#all.href = `/api/jobs/${jobId}/log`;
       this.#render();
     }
@@ -44,18 +46,21 @@ export class LogView {
   }
 
   async #fetch(jobId) {
-    const range = this.#end ? `bytes=${this.#end}-` : `bytes=-${TAIL_BYTES}`;
+    // One byte that is here already comes along: a range without any would be an error.
+    const range = this.#end ? `bytes=${this.#end - 1}-` : `bytes=-${TAIL_BYTES}`;
     const reply = await fetch(`/api/jobs/${jobId}/log`, { headers: { range } });
     if (jobId !== this.#jobId) return;
     if (reply.status === 206) {
-      const bytes = await reply.arrayBuffer();
+      const bytes = new Uint8Array(await reply.arrayBuffer());
       const [, first, last] = reply.headers.get("content-range").match(/bytes (\d+)-(\d+)/);
       this.#isTail ||= !this.#end && Number(first) > 0;
+      const fresh = this.#end ? bytes.subarray(1) : bytes;
       this.#end = Number(last) + 1;
-      this.#text += new TextDecoder().decode(bytes);
-      this.#render();
+      // A letter of several bytes may come in two pieces.
+      this.#text += this.#decoder.decode(fresh, { stream: true });
+      if (fresh.length) this.#render();
     }
-    // 416: nothing new; 200: it is empty still.
+    // 200: it is empty still.
   }
 
   #render() {

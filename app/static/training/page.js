@@ -8,6 +8,7 @@ import { Notices } from "../live/notices.js";
 import { partsOf } from "../live/paint.js";
 import { get, query } from "./api.js";
 import { CheckpointsView } from "./checkpoints.js";
+import { button, h } from "./dom.js";
 import { RunView } from "./run_view.js";
 import { Runs } from "./runs.js";
 import { StartForm } from "./start_form.js";
@@ -21,6 +22,8 @@ class TrainingPage {
   #element;
   #parts;
   #notices;
+  // The buttons over the runs, by the view they open.
+  #views;
   #jobs = null;
   #view = "run";
   #id = "";
@@ -36,9 +39,11 @@ class TrainingPage {
     this.run = new RunView(this);
     this.form = new StartForm(this);
     this.checkpoints = new CheckpointsView(this);
-    this.#parts.side.append(this.runs.element);
-    this.#parts["new-run"].addEventListener("click", () => this.open("new"));
-    this.#parts["show-checkpoints"].addEventListener("click", () => this.open("checkpoints"));
+    this.#views = {
+      new: button("New run", () => this.open("new"), { kind: "primary" }),
+      checkpoints: button("Checkpoints", () => this.open("checkpoints")),
+    };
+    this.#parts.side.append(h("div", { class: "dk-side-buttons" }, Object.values(this.#views)), this.runs.element);
     addEventListener("popstate", () => this.#read(), { signal: this.#leaving.signal });
     document.addEventListener("visibilitychange", () => this.#look(), { signal: this.#leaving.signal });
     this.#read();
@@ -106,9 +111,7 @@ class TrainingPage {
     }
     if (this.#view === "new") this.form.shown(address);
     if (this.#view === "checkpoints") this.checkpoints.shown(this.#id);
-    for (const [name, view] of [["new-run", "new"], ["show-checkpoints", "checkpoints"]]) {
-      this.#parts[name].setAttribute("aria-pressed", this.#view === view);
-    }
+    for (const [view, made] of Object.entries(this.#views)) made.setAttribute("aria-pressed", this.#view === view);
     this.#show();
   }
 

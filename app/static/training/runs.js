@@ -80,14 +80,15 @@ export class Runs {
     const isTraining = job.kind === "train";
     const alarms = Object.keys(job.result.alarms ?? {}).length;
     const ends = isOver(job) ? (job.state === "failed" ? job.message : `took ${span((job.ended_s ?? 0) - (job.started_s ?? job.ended_s))}`) : job.message;
-    card.replaceChildren(
-      h("span", { class: "dk-run-name" }, isTraining ? runName(job) : about(job)),
+    card.replaceChildren(...[
+      h("span", { class: "dk-run-name", title: isTraining ? "" : about(job) }, isTraining ? runName(job) : about(job)),
       stateChip(job),
       progressBar(job),
       h("span", { class: "dk-run-words" }, isTraining ? stepsOf(job) : chosenEpisodes(job.params.episodes), h("b", {}, percent(job.progress))),
       h("span", { class: "dk-run-words dk-ellipsis", title: ends }, ends),
-      h("span", { class: "dk-run-words" }, `${job.author} · ${when(job.created_s)}`,
-        alarms > 0 && h("b", { class: "dk-alarm-count" }, `⚠ ${alarms}`)));
+      isTraining && h("span", { class: "dk-run-words" }, `${job.author} · ${when(job.created_s)}`,
+        alarms > 0 && h("b", { class: "dk-alarm-count" }, `⚠ ${alarms}`)),
+    ].filter(Boolean));
     return card;
   }
 }
