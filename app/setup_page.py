@@ -1,16 +1,20 @@
 """The Setup page: robots that can be opened, keys, safety, and what this installation is made of.
 
-It only shows; robots are changed by editing their configs, everything else by the flags of `./run`.
+It shows, and looks robots over; robots are changed by editing their configs, everything else by the
+flags of `./run`. Looking over is the API's: `static/setup/check.js` asks for it.
 """
 
+import json
 import platform
 import shutil
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import gradio as gr
 
 from app.header import STATIC_URL, header_component
+from app.live_page import STATIC
 from app.wording import size
 from backend.main import VERSION, Backend
 from backend.robots.config import (
@@ -44,6 +48,13 @@ def build_setup_page(pages: gr.Blocks, backend: Backend) -> None:
         with gr.Column(elem_classes="hr-page"):
             robots = gr.HTML(apply_default_css=False)
             gr.HTML(
+                html_template=(STATIC / "setup" / "check.html").read_text("utf-8"),
+                head=f'<link rel="stylesheet" href="{STATIC_URL}/setup/check.css">',
+                js_on_load=f'import("{STATIC_URL}/setup/check.js")'
+                f".then((check) => check.mount(element, {json.dumps(_default(backend))}));",
+                apply_default_css=False,
+            )
+            gr.HTML(
                 html_template=_section("Keys", '<div data-part="keys"></div>'),
                 js_on_load=f'import("{STATIC_URL}/setup.js")'
                 f'.then((setup) => setup.mount(element, "{backend.settings.profile}"));',
@@ -58,6 +69,12 @@ def build_setup_page(pages: gr.Blocks, backend: Backend) -> None:
         )
 
 
+def _default(backend: Backend) -> str:
+    """The name of the robot that `open` means when nobody says otherwise."""
+    robot = backend.settings.robot
+    return Path(robot).stem if Path(robot).suffix else robot
+
+
 def robots_html(backend: Backend) -> str:
     """Every robot config with what it is, or with what is wrong with it."""
     folder = backend.settings.robots_dir
@@ -65,7 +82,7 @@ def robots_html(backend: Backend) -> str:
     head = "".join(
         f"<th>{column}</th>" for column in ("name", "robot", "cameras", "rate", "task", "policies")
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<div class='check-wide'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     if not rows:
         table = "<p>There is no robot config yet.</p>"
     return _section(
