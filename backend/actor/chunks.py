@@ -154,7 +154,8 @@ class ChunkPlayer:
         # Steps that pass while a chunk is thought of, and how long a value may take.
         self._delay = 0
         self._value_p95_s = 0.0
-        self._thread = threading.Thread(target=self._think, name="inference", daemon=True)
+        # No daemon: torch aborts a process that ends in the midst of a thought.
+        self._thread = threading.Thread(target=self._think, name="inference")
         self._thread.start()
 
     # -- the loop's side ---------------------------------------------------------------------

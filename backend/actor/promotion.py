@@ -88,7 +88,8 @@ class Promotions:
 
     def _work(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="promotion", daemon=True)
+            # No daemon: torch aborts a process that ends in the midst of its loading.
+            self._thread = threading.Thread(target=self._run, name="promotion")
             self._thread.start()
 
     def _run(self) -> None:

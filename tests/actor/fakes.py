@@ -13,7 +13,7 @@ from backend.actor.loop import ControlLoop
 from backend.actor.news import Lasting, News
 from backend.actor.promotion import Promotions
 from backend.actor.recorder import Recorder, RecorderLimits
-from backend.actor.rig import Rig, RigRefusedError, RobotFacts
+from backend.actor.rig import Rig, RigMaker, RigRefusedError, RobotFacts
 from backend.actor.safety import SafetyTimes
 from backend.actor.session import LiveSession
 from backend.control import (
@@ -318,9 +318,18 @@ class FakeOutlet:
 class Stage:
     """A whole actor but for its process, its line and its disk."""
 
-    def __init__(self, **times: Any) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self,
+        *,
+        clock: FakeClock | None = None,
+        rigs: RigMaker | None = None,
+        robot: str = "fake",
+        **times: Any,
+    ) -> None:
+        """`rigs` and `robot`: another maker than the fake one, and what it is asked for."""
+        self.clock = clock or FakeClock()
         self.maker = FakeMaker(self.clock)
+        rigs = rigs or self.maker
         self.outlet = FakeOutlet()
         self.writers: list[FakeWriter] = []
         self.disk_free = 10**12
@@ -334,11 +343,11 @@ class Stage:
             free_bytes=lambda: self.disk_free,
             limits=RecorderLimits(memory_bytes=1_000_000),
         )
-        self.promotions = Promotions(load=self.maker.load_policy)
+        self.promotions = Promotions(load=rigs.load_policy)
         self.session = LiveSession(
-            maker=self.maker,
-            robot="fake",
-            policy="fake_policy",
+            maker=rigs,
+            robot=robot,
+            policy="fake_policy" if rigs is self.maker else "hold",
             pid=1,
             inbox=self.inbox,
             deadman=self.deadman,

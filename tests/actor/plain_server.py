@@ -17,7 +17,7 @@ from backend.wire import (
     CommandMessage,
     FromActor,
     InputMessage,
-    LeaseMessage,
+    Message,
     Ping,
     Tick,
     from_actor,
@@ -86,7 +86,7 @@ class PlainServer:
     def keep(self, *held: str, seq: int = 0) -> None:
         self.send(InputMessage(seq=seq, sent_ms=time.time() * 1000, held=list(held)))
 
-    def send(self, message: CommandMessage | InputMessage | LeaseMessage | Ping) -> None:
+    def send(self, message: Message) -> None:
         self.send_raw(message.model_dump_json())
 
     def send_raw(self, raw: str | bytes) -> None:

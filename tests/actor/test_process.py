@@ -14,7 +14,8 @@ import pytest
 
 from backend.domain import Command, Driver, EndReason, Phase
 from backend.episodes.store import read_end, read_header, read_steps
-from backend.wire import EpisodeFinished, LeaseMessage
+from backend.learning.checkpoints import create_tiny_checkpoint
+from backend.wire import EpisodeFinished, LeaseMessage, PolicyMessage
 from tests.actor.plain_server import PlainServer
 
 pytestmark = pytest.mark.flow
@@ -117,6 +118,35 @@ def test_an_attempt_with_a_human_in_it_is_recorded_as_it_was_driven(server, driv
 
     assert driving.stop(signal.SIGTERM) == 0
     assert not (driving.data_dir / "actor.json").exists()
+
+
+def test_a_checkpoint_promoted_in_an_attempt_drives_the_next_one(server, driving):
+    """`hold` drives the first attempt, a real checkpoint of the small size the second."""
+    first = server.ticks[-1].policy
+    cameras = [camera.name for camera in server.hellos[-1].cameras]
+    joints = server.hellos[-1].joints
+    path = create_tiny_checkpoint(
+        driving.data_dir / "checkpoints/tiny/000000",
+        cameras=cameras,
+        state_dim=len(joints),
+        action_dim=len(joints),
+        action_names=joints,
+    )
+    server.send(PolicyMessage(checkpoint_id="tiny/000000", path=str(path), promoted_s=1.0))
+    server.command(Command.FAILURE)
+    server.wait_tick("the new policy", lambda tick: tick.policy == "tiny/000000")
+    assert server.command(Command.START).accepted
+
+    tick = server.wait_tick(
+        "actions and a value", lambda tick: tick.acting and tick.acting.queue and tick.value
+    )
+
+    assert (first, tick.driver) == ("hold", Driver.POLICY)
+    assert -1 <= tick.value <= 0
+    server.wait_tick("steps", lambda tick: tick.episode and tick.episode.steps > 30)
+    assert driving.stop(signal.SIGTERM) == 0
+    headers = [read_header(f) for f in (driving.data_dir / "episodes").glob("*-*")]
+    assert {(h.number, h.checkpoint_id) for h in headers} == {(1, None), (2, "tiny/000000")}
 
 
 def test_sigkill_loses_at_most_the_last_second(server, driving):

@@ -1,0 +1,92 @@
+"""A whole live session with two emulated arms: the actor's own loop, LeRobot's own drivers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from backend.actor.rigging import LeRobotRigs
+from backend.domain import Command, Driver, Phase
+from tests.actor.fakes import FakeClock, Stage
+from tests.hardware.arms import JOINTS
+from tests.hardware.clocks import HandClock
+from tests.hardware.rigs import so101_config
+
+ALL = set(JOINTS)
+
+
+class ArmsClock(FakeClock):
+    """The loop's time, which is the arms' own."""
+
+    def __init__(self, arms: HandClock) -> None:
+        super().__init__()
+        self._arms = arms
+
+    def sleep_until(self, deadline_s: float) -> None:
+        self._arms.move(max(0.0, deadline_s - self.time_s))
+        super().sleep_until(deadline_s)
+
+
+@pytest.fixture
+def session(tmp_path, follower_arm, leader_arm, clock) -> Iterator[Stage]:
+    config = so101_config(tmp_path, follower=follower_arm, leader=leader_arm)
+    loop_clock = ArmsClock(clock)
+    robot = str(config.source)
+    rigs = LeRobotRigs(default_robot=robot, data_dir=tmp_path, clock=loop_clock)
+    stage = Stage(clock=loop_clock, rigs=rigs, robot=robot)
+    yield stage
+    stage.session.shut_down()
+    stage.close()
+
+
+def test_a_leader_arm_follows_leads_and_is_limp_again_at_the_end(session, follower_arm, leader_arm):
+    answer = session.command(Command.OPEN)
+    assert answer.accepted, answer.error
+    session.turn(5)
+    assert (follower_arm.torque(), leader_arm.torque()) == (ALL, set())
+
+    session.command(Command.START)
+    session.turn(90)
+    assert leader_arm.torque() == ALL
+    assert leader_arm.pose()["elbow_flex"] == pytest.approx(20, abs=1)
+
+    session.command(Command.INTERVENE)
+    assert leader_arm.torque() == set()
+    for angle in range(31):
+        leader_arm.grip(shoulder_pan=float(angle))
+        session.turn(1, keeping=())
+    session.turn(10, keeping=())
+    assert session.phase is Phase.HUMAN
+    assert session.outlet.ticks[-1].driver is Driver.HUMAN
+    assert follower_arm.pose()["shoulder_pan"] == pytest.approx(30, abs=1)
+
+    leader_arm.let_go()
+    session.command(Command.INTERVENE)
+    session.turn(5)
+    assert (session.phase, leader_arm.torque()) == (Phase.POLICY, ALL)
+    session.command(Command.CLOSE)
+    assert follower_arm.torque() == leader_arm.torque() == set()
+
+
+def test_pushing_the_leader_arm_takes_over(session, leader_arm):
+    session.command(Command.OPEN)
+    session.command(Command.START)
+    session.turn(90)
+    assert session.phase is Phase.POLICY
+
+    leader_arm.grip(wrist_flex=25.0)
+    session.turn(14, keeping=())
+
+    assert session.phase is Phase.HUMAN
+    assert leader_arm.torque() == set()
+
+
+def test_a_leader_arm_that_does_not_answer_refuses_to_open_and_leaves_both_limp(
+    session, follower_arm, leader_arm
+):
+    leader_arm.bus.faults.silence(6)
+
+    answer = session.command(Command.OPEN)
+
+    assert not answer.accepted
+    assert "teleop: servo 6 (gripper) does not answer" in answer.error.message
+    assert follower_arm.torque() == set()
