@@ -48,6 +48,6 @@ export class Bar {
   tell({ total, toMake }) {
     this.#words.textContent = counted(total, "episode");
     this.#make.disabled = toMake === 0;
-    this.#make.textContent = toMake ? `Make ${counted(toMake, "video")}` : "All videos are made";
+    this.#make.textContent = toMake ? `Make ${counted(toMake, "video")}` : total ? "All videos are made" : "Make videos";
   }
 }

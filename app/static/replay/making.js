@@ -4,9 +4,9 @@
 // page orders it when it is opened again.
 
 import { get, post, startJob } from "../training/api.js";
-import { button, h } from "../training/dom.js";
-import { progressBar, stateChip } from "../training/runs.js";
-import { chosenEpisodes, isOver } from "../training/words.js";
+import { h } from "../training/dom.js";
+import { JobLines } from "../training/job_lines.js";
+import { isOver } from "../training/words.js";
 import { RECORDED } from "./address.js";
 
 const WAITING = "handrail.videos-after-scoring";
@@ -19,12 +19,16 @@ export class Making {
   #finished;
   #timer = null;
   #over = null;
+  #panel = h("div", { class: "dk-panel", hidden: true });
+  #lines = new JobLines({ cancel: (job) => this.#cancel(job), withCheckpoint: true });
 
   // `tell(level, message, hint)` says something; `finished()` after a job of this page's kind ended.
   constructor({ root, tell, finished }) {
     this.#root = root;
     this.#tell = tell;
     this.#finished = finished;
+    this.#panel.append(this.#lines.element);
+    root.append(this.#panel);
   }
 
   // Videos of these entries of the list by this critic.
@@ -79,18 +83,12 @@ export class Making {
   #show(jobs) {
     const now_s = Date.now() / 1000;
     const shown = jobs.filter((job) => !isOver(job) || (job.state !== "done" && now_s - (job.ended_s ?? 0) < SHOWN_S));
-    const words = JSON.stringify(shown.map((job) => [job.id, job.state, job.progress, job.message]));
-    if (this.#root.shownWords === words) return;
-    this.#root.shownWords = words;
-    this.#root.replaceChildren(...(shown.length ? [h("div", { class: "dk-panel dk-jobs" }, shown.map((job) => this.#line(job)))] : []));
+    this.#lines.show(shown);
+    this.#panel.hidden = shown.length === 0;
   }
 
-  #line(job) {
-    const cancel = () => post(`/api/jobs/${job.id}/cancel`).then(() => this.look(), (refusal) => this.#tell("error", refusal.message, refusal.hint));
-    return h("div", { class: "dk-job" }, h("b", {}, job.kind === "score" ? "scoring" : "videos"),
-      h("span", {}, chosenEpisodes(job.params.episodes), " ", h("code", {}, job.params.checkpoint ?? "as recorded")),
-      stateChip(job), progressBar(job), h("span", { class: "dk-quiet" }, job.message),
-      isOver(job) ? h("span") : button("Cancel", cancel));
+  #cancel(job) {
+    return post(`/api/jobs/${job.id}/cancel`).then(() => this.look(), (refusal) => this.#tell("error", refusal.message, refusal.hint));
   }
 }
 

@@ -39,10 +39,12 @@ const CHARTS = [
   },
   {
     title: "Order of values", range: [-1.05, 1.05],
-    about: "On held-out episodes. AUC: how often a success ranks above a failure, 0.5 is chance. "
+    about: "On held-out episodes. AUC: how often a success ranks above a failure, 0.5 is chance; "
+      + "of one origin: among attempts of the same policy. "
       + "Spearman: whether values and returns rise together.",
     series: [
       { name: "probe/auc", label: "AUC", colour: "hr-policy" },
+      { name: "probe/auc_within_source", label: "AUC, one origin", colour: "hr-success" },
       { name: "probe/spearman", label: "Spearman", colour: "hr-human" },
     ],
   },

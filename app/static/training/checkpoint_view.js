@@ -3,8 +3,8 @@
 import { get, post, query, startJob } from "./api.js";
 import { CompareView } from "./compare_view.js";
 import { button, confirmed, h, select } from "./dom.js";
-import { progressBar, stateChip } from "./runs.js";
-import { chosenEpisodes, counted, isOver, number, OUTCOMES, percent, rate, size, when } from "./words.js";
+import { JobLines } from "./job_lines.js";
+import { counted, number, OUTCOMES, rate, size, when } from "./words.js";
 
 const ANY = [["", "all episodes"], ...Object.entries(OUTCOMES)];
 
@@ -13,7 +13,7 @@ export class CheckpointView {
   #owner;
   #one = null;
   #body = h("div", { class: "dk-view" });
-  #jobs = h("div", { class: "dk-jobs" });
+  #jobs;
   #outcome = "";
   #search = h("input", { type: "search", placeholder: "task, robot, operator or id", "aria-label": "which episodes" });
   #again = h("input", { type: "checkbox" });
@@ -23,6 +23,7 @@ export class CheckpointView {
     this.#page = page;
     this.#owner = owner;
     this.element = this.#body;
+    this.#jobs = new JobLines({ cancel: (job) => page.doing(() => post(`/api/jobs/${job.id}/cancel`)), withCheckpoint: false });
   }
 
   async show(id, jobs) {
@@ -49,14 +50,8 @@ export class CheckpointView {
   // Scorings and videos of this checkpoint, with their progress.
   follow(jobs) {
     if (this.#one === null) return;
-    const mine = jobs.filter((job) => ["score", "video"].includes(job.kind) && job.params.checkpoint === this.#one.id).slice(0, 4);
-    const words = JSON.stringify(mine.map((job) => [job.id, job.state, job.progress, job.message]));
-    if (this.#jobs.shownWords === words) return;
-    this.#jobs.shownWords = words;
-    this.#jobs.replaceChildren(...mine.map((job) => h("div", { class: "dk-job" },
-      h("b", {}, job.kind === "score" ? "scoring" : "videos"), h("span", {}, chosenEpisodes(job.params.episodes)), stateChip(job),
-      progressBar(job), h("span", { class: "dk-quiet" }, outcomeOf(job)),
-      isOver(job) ? h("span") : button("Cancel", () => this.#page.doing(() => post(`/api/jobs/${job.id}/cancel`))))));
+    const mine = jobs.filter((job) => ["score", "video"].includes(job.kind) && job.params.checkpoint === this.#one.id);
+    this.#jobs.show(mine.slice(0, 4));
   }
 
   #render(one) {
@@ -83,7 +78,7 @@ export class CheckpointView {
         one.author && h("span", { class: "dk-quiet" }, `started by ${one.author}`),
         one.parent_id && h("span", {}, "from ", link("checkpoints", one.parent_id, one.parent_id))],
       ["checkpoint", h("b", {}, `step ${one.step.toLocaleString("en-US")}`), h("span", { class: "dk-quiet" }, `${when(one.created_s)}, ${one.size_bytes ? size(one.size_bytes) : "files deleted"}`)],
-      ["drove", drove ? h("a", { href: `/replay${query({ driven_by: one.id })}` }, counted(drove, "episode")) : h("span", { class: "dk-quiet" }, "no episode yet"),
+      ["drove", drove ? h("a", { href: `/replay${query({ checkpoint: one.id, driven_by: one.id, missing: 1 })}` }, counted(drove, "episode")) : h("span", { class: "dk-quiet" }, "no episode yet"),
         one.rate !== null && h("span", {}, `success ${rate(one)}`), ...one.children.map((id) => h("span", {}, "then ", link("checkpoints", id, id)))],
     ];
     return h("ol", { class: "dk-lineage" }, steps.map(([name, ...parts]) => h("li", {}, h("small", {}, name), parts)));
@@ -147,15 +142,6 @@ export class CheckpointView {
         h("label", { class: "dk-check" }, this.#again, " also what is there already"),
         button("Score", () => start("score"), { kind: "small strong", title: "Value, spread, advantage and word of every step." }),
         button("Make videos", () => start("video"), { title: "Cameras with the curves under them; score first." })),
-      this.#jobs);
+      this.#jobs.element);
   }
-}
-
-function outcomeOf(job) {
-  if (job.state !== "done") return job.message;
-  const { scored, relabelled, known, videos, skipped, steps_per_s: pace } = job.result;
-  const parts = job.kind === "score"
-    ? [`${scored} scored`, relabelled ? `${relabelled} relabelled` : "", pace ? `${Math.round(pace)} steps/s` : ""]
-    : [counted(videos.length, "video")];
-  return [...parts, known ? `${known} there already` : "", skipped?.length ? `${skipped.length} left out` : ""].filter(Boolean).join(", ") || percent(1);
 }

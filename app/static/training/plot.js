@@ -78,7 +78,7 @@ export class Plot {
     const grid = { stroke: colourOf("hr-line"), width: 1 };
     const font = "11px system-ui, sans-serif";
     const spec = this.#spec;
-    const tell = (value) => (spec.percent ? `${Math.round(value * 100)} %` : number(value));
+    const tell = (value) => (spec.percent ? `${Number((value * 100).toFixed(1))} %` : number(value));
     this.#plot = new window.uPlot({
       width, height: HEIGHT_PX,
       legend: { show: false },

@@ -19,7 +19,10 @@ export class RunView {
   #plots = new Map();
   #updating = false;
   #labelledAt = null;
-  #head = h("section", { class: "dk-panel dk-run-head" });
+  #title = h("div", { class: "dk-run-title" });
+  #progress = h("div", { class: "dk-run-progress" });
+  #facts = h("dl", { class: "dk-facts" });
+  #head = h("section", { class: "dk-panel dk-run-head" }, this.#title, this.#progress, this.#facts);
   #alarms = h("section", { class: "dk-alarms", "aria-live": "polite" });
   #plotGrid = h("div", { class: "dk-plots" });
   #noPlots = h("p", { class: "dk-empty" });
@@ -156,28 +159,34 @@ export class RunView {
     this.#calibration.draw();
   }
 
+  // Buttons are made anew only when they mean something else, or a click could be lost.
   #showHead(job) {
-    const parent = job.result.config?.model.start_from;
+    const acts = JSON.stringify([job.id, job.state, job.message === "stopping"]);
+    if (acts !== this.#title.shownWords) {
+      this.#title.shownWords = acts;
+      this.#title.replaceChildren(h("h2", {}, runName(job)), stateChip(job), this.#buttons(job));
+    }
     const checkpoint = job.result.checkpoint;
     const facts = [
       ["steps", stepsOf(job) || "–"],
       ["started by", `${job.author}, ${when(job.created_s)}`],
       [isOver(job) ? "took" : "running for", job.started_s ? span((job.ended_s ?? Date.now() / 1000) - job.started_s) : "–"],
       ["labels up to", job.label_revision ? `event ${job.label_revision}` : "–"],
-      ["started from", job.params.start ?? parent ?? "nothing"],
+      ["started from", job.params.start ?? job.result.config?.model.start_from ?? "nothing"],
       ["waited for data", percent(job.result.data_wait_share)],
+      ["newest checkpoint", checkpoint ? this.#linkTo(checkpoint) : "–"],
     ];
-    this.#head.replaceChildren(...[
-      h("div", { class: "dk-run-title" }, h("h2", {}, runName(job)), stateChip(job), this.#buttons(job)),
-      progressBar(job),
-      h("p", { class: "dk-run-message", data: { state: job.state } }, job.state === "done" ? "It came to its end." : job.message),
-      h("dl", { class: "dk-facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-      checkpoint && h("p", {}, "Newest checkpoint: ",
-        h("a", { href: `?view=checkpoints&checkpoint=${checkpoint}`, on: { click: (event) => {
-          event.preventDefault();
-          this.#page.open("checkpoints", checkpoint);
-        } } }, checkpoint)),
-    ].filter(Boolean));
+    this.#progress.replaceChildren(progressBar(job),
+      h("p", { class: "dk-run-message", data: { state: job.state } }, job.state === "done" ? "It came to its end." : job.message));
+    this.#facts.replaceChildren(...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  }
+
+  #linkTo(checkpoint) {
+    const open = (event) => {
+      event.preventDefault();
+      this.#page.open("checkpoints", checkpoint);
+    };
+    return h("a", { href: `?view=checkpoints&checkpoint=${checkpoint}`, on: { click: open } }, checkpoint);
   }
 
   #buttons(job) {
