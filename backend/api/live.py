@@ -110,7 +110,9 @@ class Live:
             cameras=hello.cameras if hello else [],
             joints=hello.joints if hello else [],
             policies=hello.policies if hello else [],
-            policy=(tick.policy if tick else "") or (hello.policy if hello else "") or self._policy,
+            policy=(tick.policy if tick else "")
+            or (hello.policy if hello else "")
+            or self._default_policy(),
             task=episode.task if episode else (hello.task if hello else ""),
             reason=tick.reason if tick else "",
             episode=episode,
@@ -126,6 +128,10 @@ class Live:
             disk_free_bytes=shutil.disk_usage(self._data_dir).free,
             unfinished=self.ledger.unfinished,
         )
+
+    def _default_policy(self) -> str:
+        """What `open` takes when it names none."""
+        return self.promoted.checkpoint_id if self.promoted else self._policy
 
     def actor_status(self) -> ActorStatus:
         hello = self.line.hello
