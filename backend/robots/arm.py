@@ -19,8 +19,9 @@ import numpy as np
 from lerobot.robots.robot import Robot
 
 from backend.control import Limits, Observation, RobotFaultError
+from backend.robots.arm_cameras import ArmCameras
 from backend.robots.config import RobotConfig, RobotConfigError, suggest
-from backend.robots.motor_buses import arms_of, in_one_line, let_go
+from backend.robots.motor_buses import in_one_line, let_go
 
 logger = logging.getLogger(__name__)
 
@@ -53,17 +54,12 @@ class LeRobotArm:
         features = robot.observation_features
         self.state_names = tuple(name for name, kind in features.items() if kind is float)
         self.action_names = tuple(robot.action_features)
-        # Depth maps have one channel and are no pictures.
-        self.cameras = {
-            name: (int(kind[1]), int(kind[0]))
-            for name, kind in features.items()
-            if isinstance(kind, tuple) and kind[2] == 3
-        }
+        self._cameras = ArmCameras(config, robot)
+        self.cameras = self._cameras.sizes
         self._robot = robot
         self._wall_s = wall_s
         # Ours: LeRobot's own says no as soon as one camera is gone, with the torque still on.
         self._is_connected = False
-        self._camera_devices = self._find_camera_devices()
         self._hold_index = [self._index_of_state(name) for name in self.action_names]
         self.limits = self._limits_in_order()
         self._reset_pose = self._pose_in_order()
@@ -112,7 +108,7 @@ class LeRobotArm:
         self._present = state
         return Observation(
             state=state,
-            frames={name: self._frame(name, values[name]) for name in self.cameras},
+            frames={name: self._cameras.picture(name, values[name]) for name in self.cameras},
             frame_wall_s=self._frame_times(),
             privileged=self._privileged(values),
         )
@@ -130,19 +126,7 @@ class LeRobotArm:
 
     def newest_frames(self) -> dict[str, tuple[np.ndarray, float]]:
         """What LeRobot's camera threads took last, without waiting for the next step."""
-        now, counter = self._wall_s(), time.perf_counter()
-        frames = {}
-        for name in self.cameras:
-            camera = self._camera_devices.get(name)
-            captured = getattr(camera, "latest_timestamp", None)
-            if captured is None:
-                continue
-            try:
-                frames[name] = (camera.read_latest(), now - (counter - captured))
-            except Exception as error:
-                # The next `observe` fails on the same camera and says so to people.
-                logger.debug("%s: no live picture of %s: %s", self.name, name, error)
-        return frames
+        return self._cameras.newest(wall_s=self._wall_s())
 
     def position(self, state: np.ndarray) -> np.ndarray:
         # A velocity holds by being zero.
@@ -190,24 +174,8 @@ class LeRobotArm:
     def _privileged(self, values: dict[str, Any]) -> dict[str, object]:  # noqa: ARG002
         return {}
 
-    def _frame(self, name: str, picture: np.ndarray) -> np.ndarray:
-        width, height = self.cameras[name]
-        if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
-            raise RobotFaultError(
-                f"{self.name}: camera {name!r} gives {picture.dtype} pictures of shape "
-                f"{picture.shape}, its config says {(height, width, 3)} uint8; "
-                "correct width and height in the robot config"
-            )
-        return picture
-
     def _frame_times(self) -> dict[str, float]:
-        """LeRobot's cameras stamp frames with the performance counter; without one, it is now."""
-        now, counter = self._wall_s(), time.perf_counter()
-        times = {}
-        for name in self.cameras:
-            captured = getattr(self._camera_devices.get(name), "latest_timestamp", None)
-            times[name] = now if captured is None else now - (counter - captured)
-        return times
+        return self._cameras.times(wall_s=self._wall_s())
 
     def _bounded(self, action: np.ndarray) -> np.ndarray:
         action = np.asarray(action, dtype=np.float32)
@@ -232,20 +200,10 @@ class LeRobotArm:
 
     def _fault(self, verb: str, error: Exception) -> RobotFaultError:
         what = in_one_line(error)
-        if self._is_connected and (gone := self._gone_cameras()):
+        if self._is_connected and (gone := self._cameras.gone()):
             # LeRobot only says that the robot as a whole is not connected.
             what, error = f"camera {', '.join(gone)} is gone", ConnectionError("camera")
         return RobotFaultError(f"{self.name}: could not {verb}: {what}. {_remedy(error)}")
-
-    def _gone_cameras(self) -> list[str]:
-        return [name for name, camera in self._camera_devices.items() if not camera.is_connected]
-
-    def _find_camera_devices(self) -> dict[str, Any]:
-        """LeRobot's cameras by the names of the features; a pair keeps them in its two arms."""
-        devices = dict(getattr(self._robot, "cameras", {}))
-        for prefix, part in arms_of(self._robot).items():
-            devices |= {prefix + name: cam for name, cam in getattr(part, "cameras", {}).items()}
-        return {name: devices[name] for name in self.cameras if name in devices}
 
     def _index_of_state(self, action_name: str) -> int | None:
         if action_name in self.state_names:

@@ -7,6 +7,7 @@
     episode_time_s:   30                                an attempt longer than this is a timeout
     reset:            {pose: {name: value} | null, time_s: 3}
     limits:           {joints: {name: [low, high]}, max_relative_target: number | {name: number}}
+    cameras_view:     {name: {crop: [x, y, width, height], resize: [width, height]}}
     scene:            {…}                               simulator only, see `SceneConfig`
     expert:           touch | pick_lift                 simulator only: enables `scripted`
 
@@ -23,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from backend.robots.camera_view import CameraView, read_camera_views
 from backend.robots.config_values import RobotConfigError, ValueReader, suggest
 
 __all__ = [
@@ -106,6 +108,8 @@ class RobotConfig:
     episode_time_s: float = 60.0
     reset: ResetConfig = field(default_factory=ResetConfig)
     scene: SceneConfig | None = None
+    # By camera name; a camera that is left out is used as it is.
+    cameras_view: dict[str, CameraView] = field(default_factory=dict)
     # Which scripted expert knows this task; None for robots without one.
     expert: str | None = None
 
@@ -130,7 +134,7 @@ def load_robot_config(name_or_path: str | Path, directory: Path = ROBOTS_DIR) ->
         "",
         top,
         required=("robot", "fps", "task", "limits"),
-        optional=("teleop", "episode_time_s", "reset", "scene", "expert"),
+        optional=("teleop", "episode_time_s", "reset", "cameras_view", "scene", "expert"),
     )
     return RobotConfig(
         name=path.stem,
@@ -142,6 +146,7 @@ def load_robot_config(name_or_path: str | Path, directory: Path = ROBOTS_DIR) ->
         limits=_limits(reader, top["limits"]),
         episode_time_s=reader.number("episode_time_s", top.get("episode_time_s", 60), low=1),
         reset=_reset(reader, top.get("reset") or {}),
+        cameras_view=read_camera_views(reader, top.get("cameras_view") or {}),
         scene=_scene(reader, top["scene"]) if top.get("scene") is not None else None,
         expert=reader.choice("expert", top["expert"], EXPERTS) if top.get("expert") else None,
     )

@@ -22,6 +22,7 @@ import numpy as np
 
 from backend.control import Arm
 from backend.robots import make
+from backend.robots.arm_cameras import viewed
 from backend.robots.config import RobotConfig, RobotConfigError
 from backend.robots.preflight_cameras import V4L_BY_ID, check_cameras, check_paths
 from backend.robots.preflight_finding import Finding, blocking, may_move, ok, warning
@@ -81,12 +82,13 @@ def check(
         begin("ports, calibration and motors")
         findings += check_motors(devices, serial_by_id=serial_by_id, clock=clock)
     begin("the cameras")
+
+    def keep_view(camera: str, picture: np.ndarray) -> None:
+        view = config.cameras_view.get(camera)
+        keep(camera, picture if view is None else viewed(picture, view))
+
     return findings + check_cameras(
-        devices.cameras,
-        fps=config.fps,
-        by_id=v4l_by_id,
-        keep=keep,
-        clock=clock,
+        devices.cameras, fps=config.fps, by_id=v4l_by_id, keep=keep_view, clock=clock
     )
 
 

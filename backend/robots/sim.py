@@ -90,7 +90,7 @@ class SimArm(LeRobotArm):
         # The step has rendered the pictures that the next observation hands out.
         self._rendered_s = self._wall_s()
         self._newest = {
-            name: (picture, self._rendered_s)
+            name: (self._cameras.picture(name, picture), self._rendered_s)
             for name, picture in self._robot._camera_frames.items()
             if name in self.cameras
         }

@@ -287,7 +287,7 @@ def test_a_slow_camera_is_told_with_the_rate_it_reached(tmp_path, look, device):
 def test_a_camera_that_is_not_there_blocks_and_the_other_is_measured(tmp_path, look, device):
     good = write_video(tmp_path / "wrist.mp4")
 
-    findings = look("cameras", cameras={"overhead": tmp_path / "none.mp4", "wrist": good})
+    findings = look("cameras", cameras={"overhead": tmp_path / "none.mp4", "wrist": good}, fps=3)
 
     assert the_one(findings)[1].endswith("none.mp4' does not exist")
     assert any(f.level is Level.OK and f.message.startswith("wrist gives") for f in findings)
