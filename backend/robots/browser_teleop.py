@@ -12,8 +12,8 @@ and an arm that is blocked stores no motion up.
 Keys are held levels, not edges, except Space, Minus and Equal, which act when they go down. What
 reaches this object has passed the lease; stale input is the caller's to notice (`release`).
 
-As a LeRobot plug-in (`handrail_browser`, found with `--teleop.discover_packages_path`) it is fed by
-whoever holds the page's socket, and told where the arm is by `send_feedback`.
+As a LeRobot teleoperator it is told where the arm is by `send_feedback`. LeRobot's own programs
+make the one of `browserteleop.py`, which brings a page.
 """
 
 import time
@@ -72,6 +72,11 @@ class BrowserTeleopConfig(TeleoperatorConfig):
     dead_zone: float = 0.12
     # The furthest a commanded joint may be ahead of the arm's own, degrees.
     max_lead_deg: float = 8.0
+    # Where LeRobot's own programs serve the jog keys, see `browserteleop.py`; in Handrail its pages
+    # have them. Another address than this machine's demands a token.
+    page_host: str = "127.0.0.1"
+    page_port: int = 7861
+    page_token: str = ""
 
 
 class BrowserTeleop(Teleoperator):

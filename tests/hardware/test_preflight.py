@@ -279,7 +279,7 @@ def test_a_slow_camera_is_told_with_the_rate_it_reached(tmp_path, look, device):
     )
 
     assert level is Level.WARNING
-    assert float(re.search(r"160x120 at ([\d.]+) pictures", message)[1]) < 12.5
+    assert float(re.search(r"160x120 at ([\d.]+) pictures", message)[1]) < 15
     assert message.endswith("30 are needed")
     assert "light" in remedy
 
