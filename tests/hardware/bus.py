@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
+from backend.actor.priority import LOOP_PRIORITY, run_on_time
 from tests.hardware.faults import Faults
 from tests.hardware.packet import BROADCAST_ID, Decoder, Instruction, Packet
 from tests.hardware.servo import Servo
 
 # How often a port that nobody has open is looked at, seconds.
 CLOSED_LOOK_S = 0.002
+# Servos are not on the processors that the control loop is on.
+SERVO_PRIORITY = LOOP_PRIORITY + 1
 
 
 class ServoBus:
@@ -117,6 +120,8 @@ class ServoBus:
         self.unplug()
 
     def _serve(self) -> None:
+        # A servo answers on time whatever the computer does, as far as the system permits it.
+        run_on_time(SERVO_PRIORITY)
         decoder = Decoder()
         while True:
             readable, _, _ = select.select([self._master, self._wake_read], [], [])
