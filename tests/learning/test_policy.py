@@ -140,15 +140,6 @@ def test_the_policy_refuses_pictures_of_whole_numbers(make_learner):
         policy.camera_images({"observation.images.front": torch.zeros(1, 3, 8, 8).byte()})
 
 
-def test_a_change_of_mode_reaches_every_module(make_learner):
-    policy = make_learner().models.policy
-
-    for training in (False, True, False):
-        policy.train(training)
-
-        assert {module.training for module in policy.modules()} == {training}
-
-
 def observe(learner, episode, steps):
     rows = slice(0, steps)
     return Observations(

@@ -51,13 +51,6 @@ class PI05RLPolicy(PI05Policy):
         self.model.to(config.device)
         self.reset()
 
-    def train(self, mode: bool = True) -> "PI05RLPolicy":  # noqa: FBT001, FBT002 - as torch has it
-        """Set the mode, walking the tree of modules only when it changes.
-
-        Every update and every chunk asks for a mode: for `tiny` the walk alone takes 6 ms.
-        """
-        return self if mode == self.training else super().train(mode)
-
     @classmethod
     def from_pretrained(
         cls,
