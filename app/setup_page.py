@@ -82,7 +82,10 @@ def robots_html(backend: Backend) -> str:
     head = "".join(
         f"<th>{column}</th>" for column in ("name", "robot", "cameras", "rate", "task", "policies")
     )
-    table = f"<div class='check-wide'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    table = (
+        "<div class='check-wide'><table>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
     if not rows:
         table = "<p>There is no robot config yet.</p>"
     return _section(
