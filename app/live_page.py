@@ -19,7 +19,8 @@ def build_live_page() -> None:
     # Not a subclass: for those Gradio writes a stub file beside the source at every import.
     gr.HTML(
         html_template=template.replace("@@header@@", header_html("Live")),
-        head=f'<script src="{STATIC_URL}/vendor/uplot/uPlot.iife.min.js"></script>',
+        head=f'<script src="{STATIC_URL}/vendor/uplot/uPlot.iife.min.js"></script>'
+        f'<link rel="stylesheet" href="{STATIC_URL}/live/phone.css">',
         js_on_load=f'import("{STATIC_URL}/live/page.js").then((page) => page.mount(element));',
         apply_default_css=False,
         elem_id="live",

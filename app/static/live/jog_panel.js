@@ -17,7 +17,8 @@ export class JogPanel {
   #root;
   #touch;
   #caps = new Map();
-  #touched = new Set();
+  // What each finger, or the mouse, holds down, by its pointer.
+  #touched = new Map();
   #gripper;
   #speed;
   #note;
@@ -31,9 +32,10 @@ export class JogPanel {
     for (const group of GROUPS) groups.append(this.#makeGroup(group));
     this.#note = make("p", "jog-note");
     root.append(groups, this.#note);
-    for (const type of ["pointerup", "pointercancel", "blur"]) {
-      window.addEventListener(type, () => this.releaseAll(), { signal });
+    for (const type of ["pointerup", "pointercancel"]) {
+      window.addEventListener(type, ({ pointerId }) => this.#lift(pointerId), { signal });
     }
+    window.addEventListener("blur", () => this.releaseAll(), { signal });
   }
 
   #makeGroup({ title, kind, codes, words }) {
@@ -49,12 +51,10 @@ export class JogPanel {
       cap.append(key, make("span", "cap-word", words[index]));
       cap.addEventListener("pointerdown", (event) => {
         event.preventDefault();
-        this.#touched.add(code);
-        this.#touch(this.#touched);
+        this.#touched.set(event.pointerId, code);
+        this.#tell();
       });
-      cap.addEventListener("pointerleave", () => {
-        if (this.#touched.delete(code)) this.#touch(this.#touched);
-      });
+      cap.addEventListener("pointerleave", ({ pointerId }) => this.#lift(pointerId));
       cap.addEventListener("contextmenu", (event) => event.preventDefault());
       this.#caps.set(code, { cap, key });
       caps.append(cap);
@@ -71,7 +71,15 @@ export class JogPanel {
   releaseAll() {
     if (this.#touched.size === 0) return;
     this.#touched.clear();
-    this.#touch(this.#touched);
+    this.#tell();
+  }
+
+  #lift(pointerId) {
+    if (this.#touched.delete(pointerId)) this.#tell();
+  }
+
+  #tell() {
+    this.#touch(new Set(this.#touched.values()));
   }
 
   // At once on every change of what is held.
