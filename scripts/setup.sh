@@ -29,9 +29,12 @@ find_python() { # prints a Python that the pins fit
     return 1
 }
 
-make_environment() { # requirement files…: .venv holds exactly these pins
+# LeRobot's own programs find our policy type and our teleoperator through these.
+plugins="plugins/lerobot_policy_pi05_rl plugins/lerobot_teleoperator_handrail_browser"
+
+make_environment() { # requirement files…: .venv holds exactly these pins, and our plug-ins
     stamp=".venv/.pins"
-    wanted="$(cat "$@" | cksum)"
+    wanted="$(cat "$@" plugins/*/pyproject.toml | cksum)"
     if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return 0
     fi
@@ -46,11 +49,15 @@ make_environment() { # requirement files…: .venv holds exactly these pins
     say "set-up: installing the pinned packages (about 6 GB on disk the first time)"
     files=""
     for file in "$@"; do files="$files -r $file"; done
+    editable=""
+    for plugin in $plugins; do editable="$editable -e ./$plugin"; done
     # shellcheck disable=SC2086  # the files are ours and hold no spaces
     if .venv/bin/python -m pip install -q uv >/dev/null 2>&1; then
-        .venv/bin/uv pip install -q --python .venv/bin/python --compile-bytecode $files
+        .venv/bin/uv pip install -q --python .venv/bin/python --compile-bytecode $files &&
+            .venv/bin/uv pip install -q --python .venv/bin/python --no-deps $editable
     else
-        .venv/bin/python -m pip install -q $files
+        .venv/bin/python -m pip install -q $files &&
+            .venv/bin/python -m pip install -q --no-deps $editable
     fi || die "installing the packages failed; the lines above say which. Mend it and start again: it goes on where it stopped"
     printf '%s\n' "$wanted" >"$stamp"
 }
