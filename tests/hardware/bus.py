@@ -18,13 +18,12 @@ import time
 import tty
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar
-from weakref import WeakValueDictionary
 
 from backend.actor.priority import LOOP_PRIORITY, run_on_time
 from tests.hardware.faults import Faults
 from tests.hardware.packet import BROADCAST_ID, Decoder, Instruction, Packet
 from tests.hardware.servo import Servo
+from tests.hardware.traffic import Traffic
 
 # How often a port that nobody has open is looked at, seconds.
 CLOSED_LOOK_S = 0.002
@@ -35,15 +34,11 @@ SERVO_PRIORITY = LOOP_PRIORITY + 1
 class ServoBus:
     """A line of servos; plugged in when made.
 
-    `live` has all of this process by the port they are found at.
-
     Args:
         port: Where the driver finds it; a link is made there.
         servos: All servos of the line.
         clock: Monotonic seconds, which the servos move by.
     """
-
-    live: ClassVar[WeakValueDictionary[str, "ServoBus"]] = WeakValueDictionary()
 
     def __init__(
         self,
@@ -59,9 +54,7 @@ class ServoBus:
         self._lock = threading.RLock()
         self._has_power = True
         self._thread: threading.Thread | None = None
-        # Bytes that came, those of them that were dealt with, and bytes of answers.
-        self.num_received = self.num_handled = self.num_sent = 0
-        self.live[str(port)] = self
+        self.traffic = Traffic.create(port)
         self.plug_in()
 
     def servo(self, servo_id: int) -> Servo:
@@ -133,14 +126,14 @@ class ServoBus:
                 # Nobody has the port open now.
                 select.select([self._wake_read], [], [], CLOSED_LOOK_S)
                 continue
-            self.num_received += len(data)
+            self.traffic.num_received += len(data)
             for request in decoder.feed(data):
                 if reply := self._reply(request):
-                    self.num_sent += len(reply)
+                    self.traffic.num_sent += len(reply)
                     # The driver may have closed the port without waiting for its reply.
                     with contextlib.suppress(OSError):
                         os.write(self._master, reply)
-            self.num_handled = self.num_received
+            self.traffic.num_handled = self.traffic.num_received
 
     def _reply(self, request: Packet) -> bytes:
         """Return all that comes back on the line."""

@@ -14,7 +14,7 @@ from tests.hardware.patience import make_drivers_patient
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_drivers_patient(monkeypatch)
+    make_drivers_patient(monkeypatch.setattr)
 
 
 @pytest.fixture

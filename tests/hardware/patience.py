@@ -6,33 +6,40 @@ slow test machine would look like a bad cable. So bytes are counted at both ends
 their way, time does not pass for the driver. A reply that was lost is missed after 50 ms as ever.
 """
 
-from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-import pytest
 from scservo_sdk.port_handler import PortHandler
 
-from tests.hardware.bus import ServoBus
+from tests.hardware.traffic import Traffic
 
 
 @dataclass
 class Counted:
-    """Bytes that the driver of one port has sent and read since it opened it."""
+    """Bytes that the driver of one port has sent and read, beside the line's own counts."""
 
+    traffic: Traffic | None
     num_sent: int = 0
     num_read: int = 0
 
 
-def make_drivers_patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make it so for all ports of emulated buses, for the length of a test."""
-    counted: defaultdict[str, Counted] = defaultdict(Counted)
+def make_drivers_patient(replace: Callable[[object, str, object], None]) -> None:
+    """Make it so for all drivers of this process that meet emulated buses.
+
+    Args:
+        replace: `monkeypatch.setattr` for the length of a test, `setattr` for a process.
+    """
+    counted: dict[str, Counted] = {}
     write, read = PortHandler.writePort, PortHandler.readPort
     has_waited_enough, set_up = PortHandler.isPacketTimeout, PortHandler.setupPort
 
     def set_up_port(port: PortHandler, baud: int) -> bool:
         done = set_up(port, baud)
-        if bus := ServoBus.live.get(port.port_name):
-            counted[port.port_name] = Counted(num_sent=bus.num_received, num_read=bus.num_sent)
+        traffic = Traffic.find(Path(port.port_name))
+        mine = counted[port.port_name] = Counted(traffic=traffic)
+        if traffic is not None:
+            mine.num_sent, mine.num_read = traffic.num_received, traffic.num_sent
         return done
 
     def write_port(port: PortHandler, packet: list[int]) -> int:
@@ -48,12 +55,12 @@ def make_drivers_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     def is_timeout(port: PortHandler) -> bool:
         if not has_waited_enough(port):
             return False
-        bus, mine = ServoBus.live.get(port.port_name), counted[port.port_name]
-        if bus is None or not bus.is_plugged_in:
+        mine = counted[port.port_name]
+        if mine.traffic is None or not Path(port.port_name).exists():
             return True
-        return mine.num_sent <= bus.num_handled and mine.num_read >= bus.num_sent
+        return mine.num_sent <= mine.traffic.num_handled and mine.num_read >= mine.traffic.num_sent
 
-    monkeypatch.setattr(PortHandler, "setupPort", set_up_port)
-    monkeypatch.setattr(PortHandler, "writePort", write_port)
-    monkeypatch.setattr(PortHandler, "readPort", read_port)
-    monkeypatch.setattr(PortHandler, "isPacketTimeout", is_timeout)
+    replace(PortHandler, "setupPort", set_up_port)
+    replace(PortHandler, "writePort", write_port)
+    replace(PortHandler, "readPort", read_port)
+    replace(PortHandler, "isPacketTimeout", is_timeout)

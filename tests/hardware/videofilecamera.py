@@ -5,8 +5,7 @@ module as the plug-in `lerobot_camera_video_file`, which LeRobot finds when a co
 camera type `video_file`; LeRobot's rule for plug-ins gives this module its name. The file is the
 device: moved away it is unplugged, put back it is there.
 
-The drivers in that process get more patience too: `patience.py` counts bytes at both ends of a line
-and needs both in one process; here a reply is missed after 450 ms instead of 50.
+The drivers in that process get the patience of `patience.py` too.
 """
 
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from pathlib import Path
 import cv2
 from lerobot.cameras.configs import CameraConfig
 from lerobot.cameras.opencv import OpenCVCamera, OpenCVCameraConfig
-from scservo_sdk.port_handler import PortHandler
 
 from tests.hardware.cameras import FileDevice
+from tests.hardware.patience import make_drivers_patient
 
 PLUGIN = "lerobot_camera_video_file"
 EXTRA_REPLY_TIME_MS = 400.0
@@ -33,8 +32,9 @@ class VideoFileCamera(OpenCVCamera):
     """LeRobot's camera, with `FileDevice` in OpenCV's place for all of its process."""
 
     def __init__(self, config: VideoFileCameraConfig) -> None:
-        cv2.VideoCapture = FileDevice
-        PortHandler.isPacketTimeout = _is_timeout
+        if cv2.VideoCapture is not FileDevice:
+            cv2.VideoCapture = FileDevice
+            make_drivers_patient(setattr)
         super().__init__(config)
 
 
@@ -45,8 +45,3 @@ def install_plugin(folder: Path) -> Path:
     metadata.write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 1\n", encoding="utf-8")
     (folder / f"{PLUGIN}.py").write_text(f"import {__name__}\n", encoding="utf-8")
     return folder
-
-
-def _is_timeout(port: PortHandler) -> bool:
-    waited_ms: float = port.getCurrentTime() - port.packet_start_time
-    return waited_ms > port.packet_timeout + EXTRA_REPLY_TIME_MS
