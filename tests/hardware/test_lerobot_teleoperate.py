@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from tests.flows.processes import free_port, wait_for
 from tests.hardware.arms import JOINTS, EmulatedArm
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.emulation]
 PROGRAM = Path(sys.executable).parent / "lerobot-teleoperate"
 PLUGIN = "lerobot_teleoperator_handrail_browser"
 SOURCE = Path(__file__).parents[2] / "plugins" / PLUGIN
