@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backend.robots.kinematics import So101Kinematics, ToolPose
 
 ARM = So101Kinematics()
+# Where the axis of the shoulder pan meets the table.
+BASE_AXIS_M = np.array([0.0388, 0.0])
 joints = st.tuples(
     *(st.floats(low, high) for low, high in zip(ARM.low_deg, ARM.high_deg, strict=True))
 ).map(np.array)
@@ -40,6 +42,8 @@ def test_a_pose_that_was_reached_once_is_found_again(wanted, away):
 @given(roomy)
 def test_a_small_step_is_exact_in_position_and_pitch(start):
     pose = ARM.forward(start)
+    # Above the axis of the base no joint moves the tool sideways.
+    assume(np.linalg.norm(pose.position_m[:2] - BASE_AXIS_M) > 0.05)
     target = ToolPose(
         position_m=pose.position_m + np.array([0.002, -0.003, 0.002]),
         pitch_deg=pose.pitch_deg,
