@@ -29,7 +29,7 @@ _FACTS = """
   <a class="hr-chip" data-part="fact-phase" href="/" hidden></a>
   <span>robot <b data-part="fact-robot">–</b></span>
   <span><i class="hr-dot" data-part="fact-dot"></i><b data-part="fact-rate">– Hz</b></span>
-  <span>disk <b data-part="fact-disk">–</b></span>
+  <span class="hr-fact-spare">disk <b data-part="fact-disk">–</b></span>
 </div>
 """
 
