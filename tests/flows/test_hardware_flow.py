@@ -1,7 +1,8 @@
 """A session on emulated hardware with real processes: who is stiff when, and what faults do.
 
 Server and actor are processes of their own and drive six emulated servos on each of two
-pseudo-terminals through LeRobot's unmodified drivers; see `tests/hardware`.
+pseudo-terminals through LeRobot's unmodified drivers; the servos are in processes of their own too.
+See `tests/hardware`.
 """
 
 import json
@@ -20,7 +21,7 @@ from tests.hardware.servo import Alarm
 from tests.hardware.videofilecamera import install_plugin
 from tests.hardware.workplace import FPS, REST, Workplace
 
-pytestmark = [pytest.mark.flow, pytest.mark.emulation]
+pytestmark = pytest.mark.flow
 
 ALL = set(JOINTS)
 NOBODY: set[str] = set()
@@ -31,7 +32,7 @@ def running(tmp_path_factory):
     """One server and one actor for all: they take long to start."""
     folder = tmp_path_factory.mktemp("workplace")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(install_plugin(folder / "plugins")))
+        patch.setenv("PYTHONPATH", install_plugin(folder / "plugins"))
         workplace = Workplace(folder)
         try:
             yield workplace.start()

@@ -162,9 +162,14 @@ class EmulatedArm:
         for name in JOINTS:
             self.servo(name).let_go()
 
+    def feel(self, joint: str, **registers: int) -> None:
+        """A servo reports this of itself from now on, its temperature for instance."""
+        for name, value in registers.items():
+            self.servo(joint).set(name, value)
+
     def raise_alarm(self, joint: str, alarm: Alarm) -> None:
         """A servo protects itself."""
-        self.servo(joint).raise_alarm(alarm, now_s=self.bus.now_s())
+        self.servo(joint).raise_alarm(Alarm(alarm), now_s=self.bus.now_s())
 
     def close(self) -> None:
         """Take the arm away; harmless when repeated."""

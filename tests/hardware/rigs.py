@@ -8,13 +8,14 @@ import yaml
 
 from backend.robots.config import ROBOTS_DIR, RobotConfig, load_robot_config
 from tests.hardware.arms import EmulatedArm
+from tests.hardware.distant_arm import DistantArm
 
 
 def so101_config(
     folder: Path,
     *,
-    follower: EmulatedArm,
-    leader: EmulatedArm | None = None,
+    follower: EmulatedArm | DistantArm,
+    leader: EmulatedArm | DistantArm | None = None,
     cameras: Mapping[str, Path] | None = None,
     camera_type: str = "opencv",
     **changes: Any,

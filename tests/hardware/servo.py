@@ -98,6 +98,7 @@ class Servo:
     def raise_alarm(self, alarm: Alarm, *, now_s: float) -> None:
         """It protects itself: torque off, every status says why."""
         self.alarm = alarm
+        self.set("status", int(alarm))
         self._set_torque(False, now_s=now_s)
 
     def cut_power(self, *, now_s: float) -> None:
@@ -109,6 +110,7 @@ class Servo:
         self.set("goal_position", 0)
         self._set_torque(False, now_s=now_s)
         self.alarm = Alarm.NONE
+        self.set("status", 0)
         self._pending = None
         self._report(0.0)
 

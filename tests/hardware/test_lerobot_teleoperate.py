@@ -1,74 +1,49 @@
 """LeRobot's own program drives the emulated follower with the keys of our small page."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 from websockets.sync.client import connect
 
 from tests.flows.processes import free_port, wait_for
-from tests.hardware.arms import JOINTS, EmulatedArm
+from tests.hardware.arms import JOINTS
+from tests.hardware.distant_arm import DistantArm
+from tests.hardware.lerobot_program import LeRobotProgram
 
-pytestmark = [pytest.mark.flow, pytest.mark.emulation]
-PROGRAM = Path(sys.executable).parent / "lerobot-teleoperate"
-PLUGIN = "lerobot_teleoperator_handrail_browser"
-SOURCE = Path(__file__).parents[2] / "plugins" / PLUGIN
+pytestmark = pytest.mark.flow
 KEEP_S = 1 / 30
 
 
 @pytest.fixture
 def follower_arm(tmp_path):
-    arm = EmulatedArm(tmp_path, name="follower", pose={"shoulder_lift": -40, "elbow_flex": 50})
+    arm = DistantArm(tmp_path, name="follower", pose={"shoulder_lift": -40, "elbow_flex": 50})
     yield arm
     arm.close()
 
 
 @pytest.fixture
-def installed(tmp_path) -> str:
-    """A search path on which the plug-in is installed, whether .venv has it or not."""
-    metadata = tmp_path / "installed" / f"{PLUGIN}-0.1.0.dist-info" / "METADATA"
-    metadata.parent.mkdir(parents=True)
-    metadata.write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 0.1.0\n")
-    return os.pathsep.join([str(SOURCE), str(metadata.parents[1])])
-
-
-@pytest.fixture
-def program(tmp_path, follower_arm, installed):
-    """`lerobot-teleoperate`, started elsewhere, with the plug-in found by itself; and its port."""
+def program(tmp_path, follower_arm):
+    """`lerobot-teleoperate` with a stiff arm, and its page's port."""
     port = free_port()
-    fields = follower_arm.lerobot_fields()
-    log = (tmp_path / "log.txt").open("wb")
-    process = subprocess.Popen(
-        [
-            str(PROGRAM),
-            "--robot.type=so101_follower",
-            *(f"--robot.{key}={value}" for key, value in fields.items()),
-            "--robot.num_read_retries=5",
-            "--robot.max_relative_target=10",
-            "--teleop.type=handrail_browser",
-            f"--teleop.page_port={port}",
-            "--teleop.page_token=sesame",
-            "--fps=20",
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": installed},
-        stdout=log,
-        stderr=subprocess.STDOUT,
+    program = LeRobotProgram(
+        "lerobot-teleoperate",
+        "--robot.type=so101_follower",
+        *(f"--robot.{key}={value}" for key, value in follower_arm.lerobot_fields().items()),
+        "--robot.num_read_retries=5",
+        "--robot.max_relative_target=10",
+        "--teleop.type=handrail_browser",
+        f"--teleop.page_port={port}",
+        "--teleop.page_token=sesame",
+        "--fps=20",
+        folder=tmp_path / "elsewhere",
     )
     try:
         wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=90)
-        yield process, port
+        yield program, port
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(timeout=10)
-        log.close()
+        program.close()
 
 
 def hold(socket, *codes: str, until, timeout_s: float = 20) -> None:
@@ -82,7 +57,7 @@ def hold(socket, *codes: str, until, timeout_s: float = 20) -> None:
 
 
 def test_lerobot_teleoperate_is_driven_by_the_page(program, follower_arm):
-    process, port = program
+    running, port = program
     before = follower_arm.pose()
     url = f"http://127.0.0.1:{port}"
     assert httpx.get(url).status_code == 401
@@ -108,9 +83,12 @@ def test_lerobot_teleoperate_is_driven_by_the_page(program, follower_arm):
 
         # The page fell silent with a key down.
         wait_for("the arm to rest", rests, timeout_s=10)
+        for command, stopped in (("stop", True), ("clear", False)):
+            socket.send(json.dumps({"command": command}))
+            assert json.loads(socket.recv(timeout=5))["stopped"] is stopped
         shut = follower_arm.pose()["gripper"]
         hold(socket, "Space", until=lambda: abs(follower_arm.pose()["gripper"] - shut) > 20)
 
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    running.interrupt()
+    assert running.wait(timeout_s=30) == 0
     assert follower_arm.torque() == set()

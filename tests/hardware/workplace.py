@@ -1,7 +1,7 @@
 """A whole workplace in software: emulated arms, cameras, and Handrail's own processes around them.
 
-The test's process owns the servos and the files that stand for cameras; server and actor are
-processes of their own and know of nothing but ports and files.
+The test's process owns the files that stand for cameras; each arm's servos, the server and the
+actor are processes of their own, and the last two know of nothing but ports and files.
 """
 
 import signal
@@ -13,8 +13,9 @@ import psutil
 
 from tests.flows.operator_client import ScriptedOperator
 from tests.flows.processes import HandrailProcess, is_running, wait_for
-from tests.hardware.arms import JOINTS, EmulatedArm
+from tests.hardware.arms import JOINTS
 from tests.hardware.cameras import write_video
+from tests.hardware.distant_arm import DistantArm
 from tests.hardware.rigs import so101_config
 
 FPS = 10
@@ -38,8 +39,8 @@ class Workplace:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.follower = EmulatedArm(folder, name="follower", pose={"elbow_flex": 20.0})
-        self.leader = EmulatedArm(folder, name="leader", pose={"shoulder_pan": -10.0})
+        self.follower = DistantArm(folder, name="follower", pose={"elbow_flex": 20.0})
+        self.leader = DistantArm(folder, name="leader", pose={"shoulder_pan": -10.0})
         self.videos = {name: write_video(folder / f"{name}.mp4") for name in ("overhead", "wrist")}
         names = [f"{joint}.pos" for joint in JOINTS]
         self.config = so101_config(
