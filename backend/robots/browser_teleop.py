@@ -286,6 +286,11 @@ class BrowserTeleop(Teleoperator):
         self._acted_s = now
         return dict(zip(ACTION_NAMES, self.act(self._state, dt_s).tolist(), strict=True))
 
+    def rest(self) -> None:
+        """For `get_action`: go on from where the arm is, not from where it was being sent to."""
+        if self._state is not None and self._joints is not None:
+            self.start(self._state, np.append(self._joints, self._gripper))
+
     def send_feedback(self, feedback: dict[str, Any]) -> None:
         self._state = np.array([float(feedback[name]) for name in ACTION_NAMES])
 

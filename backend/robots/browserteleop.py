@@ -38,6 +38,8 @@ class BrowserTeleop(browser_teleop.BrowserTeleop):
     ) -> None:
         super().__init__(config, clock_s=clock_s)
         self._page: JogPage | None = None
+        # Where the page's STOP found the arm; None while it may move.
+        self._stopped_at: dict[str, Any] | None = None
         self._listening: list[tuple[type[Robot], Any]] = []
 
     def connect(self, calibrate: bool = True) -> None:  # noqa: FBT001, FBT002
@@ -56,10 +58,18 @@ class BrowserTeleop(browser_teleop.BrowserTeleop):
             clock_s=self._clock_s,
         )
         self._listen()
-        logger.warning("drive the robot at %s", self._page.url)
+        logger.warning("drive the robot at %s", self.page_url)
+
+    @property
+    def page_url(self) -> str:
+        """Where the page is, token included; empty while not connected."""
+        return "" if self._page is None else self._page.url
 
     def get_action(self) -> dict[str, Any]:
         assert self._page is not None, "connect() first"
+        if self._page.is_stopped:
+            return self._hold()
+        self._stopped_at = None
         inputs, heard_s = self._page.take()
         for held, axes in inputs:
             self.feed(held, axes)
@@ -68,6 +78,14 @@ class BrowserTeleop(browser_teleop.BrowserTeleop):
         action = super().get_action()
         self._page.status = JogStatus(speed=self.speed, gripper_closed=self.gripper_closed)
         return action
+
+    def _hold(self) -> dict[str, Any]:
+        """Stay where the arm was when it was stopped; the gripper keeps what it holds."""
+        if self._stopped_at is None:
+            self.release()
+            self.rest()
+            self._stopped_at = super().get_action()
+        return self._stopped_at
 
     def disconnect(self) -> None:
         for robot_class, original in self._listening:

@@ -4,6 +4,8 @@ For LeRobot's own programs, which have no server. The page's modules are those o
 sends what is held, as a level and not as edges, thirty times a second; who listens treats silence
 as letting go. The newest page drives: opening a second one closes the first.
 
+A stop stays until a page clears it, whoever drives by then; what is held meanwhile is dropped.
+
 Binds 127.0.0.1; a wider bind demands a token. Pages of other origins are refused.
 """
 
@@ -47,6 +49,7 @@ class JogStatus:
 
 
 Held = tuple[frozenset[str], tuple[float, ...]]
+COMMANDS = ("stop", "clear")
 
 
 class JogPage:
@@ -74,6 +77,7 @@ class JogPage:
         self._lock = threading.Lock()
         self._waiting: deque[Held] = deque(maxlen=MAX_WAITING)
         self._heard_s = float("-inf")
+        self._is_stopped = False
         self._driver: ServerConnection | None = None
         self._server = serve(
             self._handle,
@@ -94,6 +98,12 @@ class JogPage:
         host = "127.0.0.1" if self._host in ("", "0.0.0.0") else self._host
         query = f"/?token={self._token}" if self._token else ""
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}{query}"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Somebody pressed STOP and nobody has cleared it since."""
+        with self._lock:
+            return self._is_stopped
 
     def take(self) -> tuple[list[Held], float]:
         """What was held since the last call, in order, and when a page was last heard of."""
@@ -117,13 +127,20 @@ class JogPage:
             before.close(REPLACED, "another page drives now")
         try:
             for text in connection:
-                held = _read(text)
+                command, held = _read(text)
                 with self._lock:
+                    if command == "stop":
+                        self._is_stopped = True
+                        self._waiting.clear()
                     if self._driver is not connection:
                         return
-                    self._waiting.append(held)
+                    if command == "clear":
+                        self._is_stopped = False
+                    elif not self._is_stopped:
+                        self._waiting.append(held)
                     self._heard_s = self._clock_s()
-                connection.send(json.dumps(asdict(self.status)))
+                    stopped = self._is_stopped
+                connection.send(json.dumps({**asdict(self.status), "stopped": stopped}))
         except ConnectionClosed:
             log.debug("a page was closed")
         except ValueError as error:
@@ -162,15 +179,18 @@ class JogPage:
         return True
 
 
-def _read(text: str | bytes) -> Held:
-    """One message of the page.
+def _read(text: str | bytes) -> tuple[str, Held]:
+    """One message of the page: a command, or "" and what is held.
 
     Raises:
         ValueError: It is none.
     """
     message = json.loads(text)
-    if not isinstance(message, dict) or set(message) - {"held", "axes"}:
-        raise ValueError(f"needs held and axes, got {text!r}")
+    if not isinstance(message, dict) or set(message) - {"held", "axes", "command"}:
+        raise ValueError(f"needs held and axes, or a command, got {text!r}")
+    command = message.get("command", "")
+    if "command" in message and command not in COMMANDS:
+        raise ValueError(f"commands are {' and '.join(COMMANDS)}, got {command!r}")
     held, axes = message.get("held", []), message.get("axes", [])
     if (
         not isinstance(held, list)
@@ -180,7 +200,7 @@ def _read(text: str | bytes) -> Held:
         or not all(isinstance(axis, int | float) for axis in axes)
     ):
         raise ValueError(f"held are key codes and axes are numbers, at most {MAX_HELD} of each")
-    return frozenset(held), tuple(float(axis) for axis in axes)
+    return command, (frozenset(held), tuple(float(axis) for axis in axes))
 
 
 def _is_loopback(host: str) -> bool:

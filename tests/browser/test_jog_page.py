@@ -75,3 +75,34 @@ def test_losing_the_focus_lets_go(jog: JogPage, page: Page) -> None:
 
     wait_held(jog, set(), page)
     expect(page.locator("[data-part=state]")).to_have_text("Keys inactive: click here.")
+
+
+def test_escape_stops_and_only_the_button_clears_it(
+    jog: JogPage, page: Page, screenshots: Path
+) -> None:
+    state = page.locator("[data-part=state]")
+    page.keyboard.down("ArrowUp")
+    wait_held(jog, {"ArrowUp"}, page)
+
+    page.keyboard.press("Escape")
+
+    expect(state).to_contain_text("STOPPED")
+    assert jog.is_stopped
+    assert jog.take()[0] == []
+    page.screenshot(path=screenshots / "jog-stopped.png")
+    page.locator("[data-part=clear]").click()
+    expect(state).to_have_text("You drive.")
+    # The key that was down all the time moves nothing.
+    wait_held(jog, set(), page)
+    page.keyboard.up("ArrowUp")
+
+
+def test_a_page_that_no_longer_drives_can_still_stop(jog: JogPage, page: Page) -> None:
+    another = page.context.new_page()
+    another.goto(jog.url)
+    expect(page.locator("[data-part=state]")).to_contain_text("Another page drives now")
+
+    page.locator("[data-part=stop]").click()
+
+    _wait(page, lambda: jog.is_stopped)
+    expect(page.locator("[data-part=state]")).to_contain_text("STOPPED")

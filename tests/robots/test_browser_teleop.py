@@ -1,12 +1,16 @@
 """The page's teleoperator: every motion, and above all when it stops."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lerobot.utils.errors import DeviceNotConnectedError
+from websockets.sync.client import connect
 
 from backend.control import HumanInput, Limits
+from backend.robots import browserteleop
 from backend.robots.browser_teleop import (
     ACTION_NAMES,
     MOTIONS,
@@ -286,3 +290,36 @@ def test_as_a_lerobot_teleoperator_it_must_know_where_the_arm_is(tmp_path):
     assert list(still) == list(human.action_features) == list(ACTION_NAMES)
     assert still == pytest.approx(dict(zip(ACTION_NAMES, START.tolist(), strict=True)))
     assert moved != still
+
+
+def test_stopped_from_its_own_page_it_holds_the_arm_until_it_is_cleared(tmp_path):
+    config = BrowserTeleopConfig(calibration_dir=tmp_path, page_port=0, page_token="sesame")
+    times = iter(np.arange(0.0, 10.0, 0.05))
+    human = browserteleop.BrowserTeleop(config, clock_s=lambda: float(next(times)))
+    human.connect()
+    pose = dict(zip(ACTION_NAMES, START.tolist(), strict=True))
+    human.send_feedback(pose)
+    with connect(human.page_url.replace("http://", "ws://").replace("/?", "/keys?")) as socket:
+
+        def say(**message):
+            socket.send(json.dumps(message))
+            return json.loads(socket.recv(timeout=5))
+
+        say(held=["ArrowUp"])
+        assert human.get_action() == pytest.approx(pose), "the first step has no length"
+        say(held=["ArrowUp"])
+        moved = human.get_action()
+        assert moved != pytest.approx(pose)
+
+        say(command="stop")
+        say(held=["ArrowUp"])
+        # It was on the way to `moved` and had not come there.
+        assert human.get_action() == pytest.approx(pose)
+        human.send_feedback({**pose, "shoulder_pan.pos": 3.0})
+        assert human.get_action() == pytest.approx(pose)
+
+        say(command="clear")
+        say(held=[])
+        assert human.get_action()["shoulder_pan.pos"] == pytest.approx(0, abs=0.1)
+    human.disconnect()
+    assert human.page_url == ""

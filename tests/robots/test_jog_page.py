@@ -39,7 +39,11 @@ def say(socket, held, axes=()):
 def test_what_is_held_comes_in_order_with_its_time(page, address, clock):
     assert page.take() == ([], float("-inf"))
     with connect(address) as socket:
-        assert say(socket, ["Space"]) == {"speed": 1.0, "gripper_closed": False}
+        assert say(socket, ["Space"]) == {
+            "speed": 1.0,
+            "gripper_closed": False,
+            "stopped": False,
+        }
         clock.move(0.1)
         say(socket, [], [0.5, -1])
 
@@ -57,7 +61,29 @@ def test_the_newest_page_drives(page, address):
         assert page.take()[0] == [(frozenset({"KeyR"}), ())]
 
 
-@pytest.mark.parametrize("text", ["[]", '{"held": 3}', '{"keys": []}', '{"held": [1]}', "no"])
+def command(socket, name):
+    socket.send(json.dumps({"command": name}))
+    return json.loads(socket.recv(timeout=5))
+
+
+def test_a_stop_drops_what_is_held_and_stays_until_it_is_cleared(page, address):
+    with connect(address) as socket:
+        say(socket, ["KeyR"])
+        assert command(socket, "stop")["stopped"]
+    assert page.is_stopped
+    with connect(address) as another:
+        assert say(another, ["KeyF"])["stopped"]
+        assert page.take()[0] == []
+
+        assert not command(another, "clear")["stopped"]
+        say(another, ["KeyF"])
+    assert not page.is_stopped
+    assert page.take()[0] == [(frozenset({"KeyF"}), ())]
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"command": "go"}', '{"held": 3}', '{"keys": []}', '{"held": [1]}', "no"]
+)
 def test_a_message_that_is_none_closes_its_connection(page, address, text):
     with connect(address) as socket:
         socket.send(text)
