@@ -18,9 +18,10 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
+from backend.api.actor_files import actor_files_router
 from backend.api.actor_process import ActorProcess
 from backend.api.actor_socket import actor_router
-from backend.api.actor_token import actor_token
+from backend.api.actor_token import actor_token, new_nonce
 from backend.api.app import make_app
 from backend.api.auth import Gatekeeper, machine_names
 from backend.api.clock import Clock
@@ -155,7 +156,8 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             docs_router(),
             live_router(live),
             control_router(live, commands),
-            actor_router(live, commands, records, token=token),
+            actor_router(live, commands, records, token=token, nonce=new_nonce(data_dir)),
+            actor_files_router(data_dir, token=token),
             session_router(live, commands),
             episodes_router(database, data_dir, records),
             jobs_router(jobs, database, data_dir),

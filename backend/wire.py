@@ -23,6 +23,21 @@ FRAME_CREDITS = 2
 MAX_FRAME_BYTES = 2 * 1024 * 1024
 MAX_TEXT_BYTES = 64 * 1024
 
+# How actor and server learn whether they share one disk. The server keeps a nonce, new at each
+# start, in this file of its data directory; an actor shows what it reads there in its own, as a
+# header of its WebSocket's request, and the answer's header tells it `shared` or `apart`.
+NONCE_FILE = "server.nonce"
+NONCE_HEADER = "Handrail-Nonce"
+DISK_HEADER = "Handrail-Disk"
+DISK_SHARED = "shared"
+DISK_APART = "apart"
+# Where an actor brings episodes and fetches checkpoints, with its own token.
+ACTOR_API = "/api/actor"
+# SHA-256 of the body of one request, in hexadecimal.
+DIGEST_HEADER = "Content-SHA256"
+# An episode leaves in parts of at most so many bytes.
+MAX_PART_BYTES = 1024 * 1024
+
 
 def pack_frame(*, camera: int, sequence: int, captured_ms: float, jpeg: bytes) -> bytes:
     """Return header and JPEG as one message.
@@ -195,6 +210,8 @@ class EpisodeStarted(Message):
     # Counts the attempts of the session, from 1.
     number: int = 1
     operator: str = ""
+    # Checkpoint that acts, as `run/step`; None for policies that are no checkpoint.
+    checkpoint_id: str | None = None
 
 
 class EpisodeFinished(Message):
@@ -267,6 +284,40 @@ class PolicyMessage(Message):
     path: str
     # When somebody promoted it, Unix time: tells a new promotion from a repeated one.
     promoted_s: float
+
+
+class FileFacts(Message):
+    """One file that goes over HTTP, either way."""
+
+    # Relative to its folder, with `/` between its parts.
+    name: str
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class UploadPlan(Message):
+    """Actor to server: the files of one episode's folder."""
+
+    files: list[FileFacts] = Field(min_length=1, max_length=64)
+
+
+class UploadState(Message):
+    """Server to actor: how far an episode has come."""
+
+    # `stored`: all of it is verified and lies in the server's data directory.
+    state: Literal["receiving", "stored"]
+    # Bytes received of each file; the next part begins there.
+    received: dict[str, int] = Field(default_factory=dict)
+
+
+class FetchPlan(Message):
+    """Server to actor: what a path of its checkpoints consists of."""
+
+    # Where it lies in the server's data directory, and should in the actor's.
+    relative: str
+    files: list[FileFacts]
+    # Other paths of the data directory that it is of no use without: what weights go over.
+    needs: list[str] = Field(default_factory=list)
 
 
 class Ping(Message):

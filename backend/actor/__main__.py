@@ -3,10 +3,11 @@
     python -m backend.actor --server ws://127.0.0.1:7860 --robot so101_sim_touch --policy hold \
         --data-dir data
 
-Started by the server, or by hand on the robot's own computer. Its token is taken from
-HANDRAIL_ACTOR_TOKEN or from `actor.token` in the data directory. SIGTERM and SIGINT end an open
-attempt as aborted, let go of the robot and exit with 0; a killed process leaves a take that can be
-recovered. This file builds the parts and waits; what they do is theirs.
+Started by the server, or by hand on the robot's own computer, where episodes wait in its data
+directory until the server has them (`docs/two_computers.md`). Its token is given with --token or
+HANDRAIL_ACTOR_TOKEN, or is taken from `actor.token` in the data directory. SIGTERM and SIGINT end
+an open attempt as aborted, let go of the robot and exit with 0; a killed process leaves a take that
+can be recovered. This file builds the parts and waits; what they do is theirs.
 """
 
 import argparse
@@ -16,15 +17,17 @@ import shutil
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.actor.clock import SystemClock
 from backend.actor.deadman import Deadman
+from backend.actor.fetching import FetchedFiles
 from backend.actor.inbox import Inbox
 from backend.actor.link import Link
 from backend.actor.loop import ControlLoop
 from backend.actor.news import News
+from backend.actor.place import Place
 from backend.actor.presence import AnotherActorError, Presence
 from backend.actor.priority import LOOP_PRIORITY, put_process_before_others, run_on_time
 from backend.actor.promotion import Promotions
@@ -32,6 +35,7 @@ from backend.actor.recorder import Recorder, RecorderLimits
 from backend.actor.rig import RigRefusedError
 from backend.actor.rigging import LeRobotRigs
 from backend.actor.safety import SafetyTimes
+from backend.actor.server_http import ServerHttp
 from backend.actor.session import LiveSession
 from backend.episodes.store import EpisodeWriter
 
@@ -54,6 +58,8 @@ class Options:
     data_dir: Path
     # Shown in the log's lines, to tell several actors apart.
     name: str
+    # As given with --token; empty to look for it elsewhere.
+    token: str = field(default="", repr=False)
 
 
 def parse(arguments: list[str]) -> Options:
@@ -72,6 +78,12 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where episodes go")
     parser.add_argument("--name", default="actor", help="its name in the log")
+    parser.add_argument(
+        "--token",
+        default="",
+        help=f"what `{TOKEN_FILE}` in the server's data directory says; others on this computer "
+        f"can read a command line, {TOKEN_VARIABLE} they cannot",
+    )
     given = parser.parse_args(arguments)
     if not given.server.startswith(("ws://", "wss://")):
         parser.error(f"--server is an address like ws://127.0.0.1:7860, got {given.server!r}")
@@ -81,13 +93,14 @@ def parse(arguments: list[str]) -> Options:
         policy=given.policy,
         data_dir=given.data_dir.resolve(),
         name=given.name,
+        token=given.token.strip(),
     )
 
 
-def read_token(data_dir: Path) -> str:
+def read_token(options: Options) -> str:
     """The actor's token; empty when there is none."""
-    given = os.environ.get(TOKEN_VARIABLE, "").strip()
-    path = data_dir / TOKEN_FILE
+    given = options.token or os.environ.get(TOKEN_VARIABLE, "").strip()
+    path = options.data_dir / TOKEN_FILE
     if not given and path.is_file():
         given = path.read_text(encoding="utf-8").strip()
     return given
@@ -103,13 +116,21 @@ def run(options: Options) -> bool:
         RigRefusedError: The robot config cannot be read.
     """
     clock = SystemClock()
-    rigs = LeRobotRigs(default_robot=options.robot, data_dir=options.data_dir, clock=clock)
+    token = read_token(options)
+    place = Place(options.data_dir)
+    http = ServerHttp(url=options.server, token=token)
+    rigs = LeRobotRigs(
+        default_robot=options.robot,
+        data_dir=options.data_dir,
+        clock=clock,
+        files=FetchedFiles(data_dir=options.data_dir, place=place, http=http),
+    )
     rigs.facts(options.robot)
     times = SafetyTimes()
     episodes_dir = options.data_dir / "episodes"
     episodes_dir.mkdir(parents=True, exist_ok=True)
 
-    link = Link(url=options.server, token=read_token(options.data_dir), clock=clock)
+    link = Link(url=options.server, token=token, clock=clock, place=place)
     inbox = Inbox(send=link.send)
     deadman = Deadman(times=times, now_s=clock.now_s())
     recorder = Recorder(
@@ -157,6 +178,7 @@ def run(options: Options) -> bool:
     finally:
         recorder.close()
         link.close()
+        http.close()
     return not failed.is_set()
 
 

@@ -21,6 +21,7 @@ from backend.actor.frames import FrameEncoder
 from backend.actor.inbox import Inbox
 from backend.actor.news import Lasting
 from backend.actor.outbox import Outbox
+from backend.actor.place import Place
 from backend.actor.priority import HELPER_PRIORITY, run_on_time
 from backend.actor.promotion import Promoted, Promotions
 from backend.control import LiveCameras, Observation
@@ -69,12 +70,14 @@ class ServerClock:
 class Link:
     """An `Outlet` that brings everything to one server, and the server's words to the loop."""
 
-    def __init__(self, *, url: str, token: str, clock: Clock) -> None:
+    def __init__(self, *, url: str, token: str, clock: Clock, place: Place) -> None:
         """Args:
         url: `ws://host:port` of the server.
         token: Sent as a bearer token; empty for none.
+        place: Told by each connection whether the server shares this computer's disk.
         """
         self._url = f"{url.rstrip('/')}/ws/actor"
+        self._place = place
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._clock = clock
         self._outbox = Outbox()
@@ -151,7 +154,7 @@ class Link:
             try:
                 async with connect(
                     self._url,
-                    additional_headers=self._headers,
+                    additional_headers={**self._headers, **self._place.request_headers()},
                     compression=None,
                     max_size=MAX_TEXT_BYTES,
                     open_timeout=5,
@@ -191,6 +194,7 @@ class Link:
             MalformedError: The server said something unknown; the connection is closed.
         """
         server_clock = ServerClock()
+        self._place.connected(socket.response.headers if socket.response else {})
         self._outbox.reconnected()
         self._is_connected = True
         self._deadman.link_up()

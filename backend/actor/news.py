@@ -104,6 +104,7 @@ class News:
                 session_id=header.session_id,
                 number=header.number,
                 operator=header.operator,
+                checkpoint_id=header.checkpoint_id,
             )
         )
 

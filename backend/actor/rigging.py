@@ -18,7 +18,9 @@ from backend.actor.checkpoint_files import (
     find_checkpoint,
 )
 from backend.actor.clock import Clock
+from backend.actor.fetching import Files, NotFetchedError
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
+from backend.checkpoints import CHECKPOINT_ID, CHECKPOINTS_DIR
 from backend.control import ActingPolicy, Arm, LeadingInput, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError, load_robot_config, policies_of
 from backend.robots.preflight_finding import Level, in_words, may_move
@@ -33,12 +35,16 @@ class LeRobotRigs:
         default_robot: What `warm_up` prepares for.
         data_dir: Where checkpoints are found by their id.
         clock: Measures how long policies think.
+        files: Brings those that the server has and `data_dir` has not; None where all are here.
     """
 
-    def __init__(self, *, default_robot: str, data_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self, *, default_robot: str, data_dir: Path, clock: Clock, files: Files | None = None
+    ) -> None:
         self._default_robot = default_robot
         self._data_dir = data_dir
         self._clock = clock
+        self._files = files
         # One checkpoint is loaded at a time: imports and memory are shared by all.
         self._loading = threading.Lock()
 
@@ -95,7 +101,7 @@ class LeRobotRigs:
     def load_policy(self, policy: str, arm: Arm) -> ActingPolicy:
         """Check, then load, then try once: what is broken says so before it drives."""
         try:
-            checkpoint = find_checkpoint(self._data_dir, policy)
+            checkpoint = find_checkpoint(self._data_dir, self._present(policy))
             check_fit(checkpoint, arm)
             with self._loading:
                 chunks, checkpoint_model = _thinking()
@@ -118,6 +124,22 @@ class LeRobotRigs:
             now_s=self._clock.now_s,
         )
         return player
+
+    def _present(self, policy: str) -> str:
+        """The checkpoint as it is found on this computer, fetched from the server's if need be."""
+        is_id = CHECKPOINT_ID.fullmatch(policy) is not None
+        is_here = is_id and (self._data_dir / CHECKPOINTS_DIR / policy).is_dir()
+        path = Path(policy)
+        if self._files is None or is_here or not (is_id or path.is_absolute()):
+            return policy
+        try:
+            brought = self._files.bring(f"{CHECKPOINTS_DIR}/{policy}" if is_id else policy)
+        except NotFetchedError as error:
+            # A folder that a person named may be one of this computer's.
+            if path.is_absolute() and path.is_dir():
+                return policy
+            raise CheckpointUnfitError(str(error)) from error
+        return policy if is_id else str(brought)
 
 
 def _config(robot: str) -> RobotConfig:

@@ -86,6 +86,8 @@ class ActorLine:
         self._greeted = False
         self.hello: ActorHello | None = None
         self.tick: Tick | None = None
+        # Whether the actor that is, or last was, connected has a disk of its own.
+        self.is_apart = False
 
     @property
     def is_connected(self) -> bool:
@@ -103,14 +105,19 @@ class ActorLine:
         """Seconds since anything was received."""
         return self._clock.monotonic_s() - self._heard_s
 
-    def attach(self) -> Outbox | None:
-        """Begin a connection; None when a living actor is connected already."""
+    def attach(self, *, is_apart: bool) -> Outbox | None:
+        """Begin a connection; None when a living actor is connected already.
+
+        Args:
+            is_apart: Its computer has a disk of its own.
+        """
         if self._outbox is not None:
             if self.silent_s() < REPLACEABLE_AFTER_S:
                 return None
             self._outbox.close()
         self._outbox = Outbox(self._clock)
         self._greeted = False
+        self.is_apart = is_apart
         self.heard()
         return self._outbox
 

@@ -9,13 +9,13 @@ The actor shows a secret of its own (`actor_token.py`), compared in constant tim
 
 import asyncio
 import logging
-import secrets
 from typing import Protocol
 
 from fastapi import APIRouter, WebSocket
 from pydantic import ValidationError
 
 from backend.api.actor_line import SILENT_AFTER_S, Outbox
+from backend.api.actor_token import shows_token
 from backend.api.commands import CommandPath
 from backend.api.errors import error_response
 from backend.api.live import Live
@@ -28,8 +28,12 @@ from backend.api.sockets import (
     serve_until_first_ends,
 )
 from backend.wire import (
+    DISK_APART,
+    DISK_HEADER,
+    DISK_SHARED,
     MAX_FRAME_BYTES,
     MAX_TEXT_BYTES,
+    NONCE_HEADER,
     ActorHello,
     Answer,
     EpisodeFinished,
@@ -58,16 +62,17 @@ class Happenings(Protocol):
 
 
 def actor_router(
-    live: Live, commands: CommandPath, happenings: Happenings, *, token: str
+    live: Live, commands: CommandPath, happenings: Happenings, *, token: str, nonce: str
 ) -> APIRouter:
+    """Args:
+    token: What the actor must show.
+    nonce: What it finds in its data directory if that is this server's.
+    """
     router = APIRouter()
 
     @router.websocket("/ws/actor")
     async def actor(socket: WebSocket) -> None:
-        scheme, _, shown = socket.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.compare_digest(
-            shown.strip().encode(), token.encode()
-        ):
+        if not shows_token(socket, token):
             log.warning("an actor without the right token was refused")
             body = ErrorBody(
                 code="token",
@@ -76,8 +81,10 @@ def actor_router(
             )
             await socket.send_denial_response(error_response(401, body))
             return
-        await socket.accept()
-        outbox = live.line.attach()
+        # Who shows nothing, knows of no other disk.
+        disk = DISK_SHARED if socket.headers.get(NONCE_HEADER, nonce) == nonce else DISK_APART
+        await socket.accept(headers=[(DISK_HEADER.lower().encode(), disk.encode())])
+        outbox = live.line.attach(is_apart=disk == DISK_APART)
         if outbox is None:
             await close(socket, TRY_AGAIN_LATER, "another actor is connected and alive")
             return

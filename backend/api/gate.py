@@ -1,8 +1,8 @@
 """The one door: checks host, origin and user of everything before it reaches page, route or socket.
 
 An ASGI middleware, so that Gradio's pages and sockets pass it as well. Who was let in is left in
-`scope["state"]["user"]`. The actor's socket has a token of its own and is let through to
-`actor_socket.py`, unless a browser opens it.
+`scope["state"]["user"]`. The actor has a token of its own, and its paths are let through to
+`actor_socket.py` and `actor_files.py`, unless a browser calls.
 """
 
 from starlette.requests import HTTPConnection, Request
@@ -12,8 +12,11 @@ from starlette.websockets import WebSocket
 
 from backend.api.auth import COOKIE_AGE_S, NAME_COOKIE, Gatekeeper, User, name_cookie
 from backend.api.errors import ApiError, error_response
+from backend.wire import ACTOR_API
 
 ACTOR_PATH = "/ws/actor"
+# Beside its socket: what an actor on another computer uploads and fetches.
+ACTOR_HTTP = f"{ACTOR_API}/"
 ENTER_PATH = "/enter"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -48,9 +51,9 @@ class Gate:
 
     def _admit(self, connection: HTTPConnection, *, is_socket: bool) -> User | None:
         path = connection.url.path
-        if path == ACTOR_PATH:
+        if path == ACTOR_PATH or path.startswith(ACTOR_HTTP):
             if "origin" in connection.headers:
-                raise ApiError(403, "origin", "the actor's socket is not for browsers")
+                raise ApiError(403, "origin", "the actor's paths are not for browsers")
             return None
         self._gatekeeper.check_host(connection)
         if is_socket or connection.scope["method"] not in SAFE_METHODS:

@@ -11,6 +11,7 @@ from backend.actor.deadman import Deadman
 from backend.actor.frames import FrameEncoder
 from backend.actor.inbox import Inbox
 from backend.actor.link import Link, ServerClock
+from backend.actor.place import Place
 from backend.actor.promotion import Promotions
 from backend.actor.safety import SafetyTimes
 from backend.control import Observation
@@ -66,9 +67,10 @@ TICK = Tick(step=1, t_ms=0, phase=Phase.IDLE, driver="none")
 class Line:
     """A link with an inbox that nobody empties but the test."""
 
-    def __init__(self, server, *, token=""):
+    def __init__(self, server, data_dir, *, token=""):
         clock = SystemClock()
-        self.link = Link(url=server.url, token=token, clock=clock)
+        self.place = Place(data_dir)
+        self.link = Link(url=server.url, token=token, clock=clock, place=self.place)
         self.inbox = Inbox(send=self.link.send)
         self.deadman = Deadman(times=SafetyTimes(), now_s=clock.now_s())
         self.link.hello(hello("front"), None)
@@ -84,8 +86,8 @@ def server():
 
 
 @pytest.fixture
-def line(server):
-    line = Line(server, token="secret")
+def line(server, tmp_path):
+    line = Line(server, tmp_path, token="secret")
     server.wait("the hello", lambda: server.hellos or None)
     yield line
     line.link.close()
@@ -95,8 +97,8 @@ def test_the_actor_introduces_itself_with_its_token(line, server):
     assert server.hellos == [hello("front")]
 
 
-def test_a_wrong_token_gets_no_further(server, caplog):
-    line = Line(server, token="wrong")
+def test_a_wrong_token_gets_no_further(server, tmp_path, caplog):
+    line = Line(server, tmp_path, token="wrong")
     try:
         complaint = threading.Event()
         deadline_s = time.monotonic() + 10

@@ -29,12 +29,20 @@ JPEG = b"\xff\xd8 a picture \xff\xd9"
 class FakeActor:
     """Connects, says hello, and does only what the test tells it to."""
 
-    def __init__(self, url: str, *, token: str, pid: int = 4711, hello: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        pid: int = 4711,
+        hello: bool = True,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self._open = ExitStack()
         self.socket: ClientConnection = self._open.enter_context(
             connect(
                 f"{url}/ws/actor",
-                additional_headers={"Authorization": f"Bearer {token}"},
+                additional_headers={"Authorization": f"Bearer {token}", **(headers or {})},
                 compression=None,
             )
         )
