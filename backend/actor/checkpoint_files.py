@@ -1,6 +1,7 @@
 """Finds checkpoints on the disk and says, before any weight is read, whether they fit a robot.
 
-Reads folder names and `config.json` only: no torch.
+Weights that a run published between its checkpoints count as checkpoints here: `run@version`, which
+lies over a whole one. Reads folder names, `config.json` and headers only: no torch.
 """
 
 import json
@@ -16,6 +17,16 @@ from backend.checkpoints import (
     present_path,
 )
 from backend.control import Arm
+from backend.learning.published_files import (
+    WEIGHTS_ID,
+    WeightsError,
+    base_checkpoint,
+    check_shapes,
+    is_weights_folder,
+    read_note,
+    weights_folder,
+    weights_id,
+)
 
 CONFIG_FILE = "config.json"
 IMAGES = "observation.images."
@@ -31,7 +42,7 @@ class CheckpointUnfitError(Exception):
 class CheckpointFolder:
     """One checkpoint: what it is called, and where it is."""
 
-    # `run/step`, or the name of a folder that lies elsewhere.
+    # `run/step`, `run@version`, or the name of a folder that lies elsewhere.
     id: str
     path: Path
 
@@ -51,7 +62,7 @@ def checkpoints_on_disk(data_dir: Path) -> tuple[str, ...]:
 
 
 def find_checkpoint(data_dir: Path, wanted: str) -> CheckpointFolder:
-    """The checkpoint `run/step` of a data directory, or the one in the folder `wanted`.
+    """The checkpoint `run/step` or `run@version` of a data directory, or the one in a folder.
 
     Raises:
         CheckpointUnfitError: There is none.
@@ -59,6 +70,10 @@ def find_checkpoint(data_dir: Path, wanted: str) -> CheckpointFolder:
     path = Path(wanted).expanduser()
     if path.is_absolute() or path.is_dir():
         return folder_at(path)
+    published = WEIGHTS_ID.fullmatch(wanted)
+    if published:
+        run = data_dir / CHECKPOINTS_DIR / published["run"]
+        return folder_at(weights_folder(run, int(published["version"])))
     try:
         return CheckpointFolder(id=wanted, path=present_path(data_dir, wanted))
     except (CheckpointError, CheckpointNotFoundError) as error:
@@ -68,8 +83,10 @@ def find_checkpoint(data_dir: Path, wanted: str) -> CheckpointFolder:
 
 
 def folder_at(path: Path) -> CheckpointFolder:
-    """The checkpoint in a folder, or in its `pretrained_model`."""
+    """The checkpoint in a folder, or in its `pretrained_model`, or published weights."""
     path = path.absolute()
+    if is_weights_folder(path):
+        return CheckpointFolder(id=weights_id(path.parents[1].name, int(path.name)), path=path)
     if path.name == PRETRAINED_DIR:
         path = path.parent
     checkpoint_id = f"{path.parent.name}/{path.name}"
@@ -84,8 +101,9 @@ def check_fit(checkpoint: CheckpointFolder, arm: Arm) -> None:
     Raises:
         CheckpointUnfitError: It is not there, is no policy of ours, or was made for another robot.
     """
-    inner = checkpoint.path / PRETRAINED_DIR
-    where = (inner if inner.is_dir() else checkpoint.path) / CONFIG_FILE
+    whole = _whole_checkpoint(checkpoint)
+    inner = whole / PRETRAINED_DIR
+    where = (inner if inner.is_dir() else whole) / CONFIG_FILE
     name = f"checkpoint {checkpoint.id}"
     try:
         config = json.loads(where.read_text(encoding="utf-8"))
@@ -128,3 +146,16 @@ def check_fit(checkpoint: CheckpointFolder, arm: Arm) -> None:
         raise CheckpointUnfitError(
             f"{name} moves {', '.join(joints)}, this robot {', '.join(arm.action_names)}: {remedy}"
         )
+
+
+def _whole_checkpoint(checkpoint: CheckpointFolder) -> Path:
+    """Folder with the config: published weights have that of the checkpoint below them."""
+    if not is_weights_folder(checkpoint.path):
+        return checkpoint.path
+    try:
+        note = read_note(checkpoint.path)
+        base = base_checkpoint(checkpoint.path, note)
+        check_shapes(checkpoint.path, note, base)
+    except WeightsError as error:
+        raise CheckpointUnfitError(str(error)) from error
+    return base

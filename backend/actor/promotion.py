@@ -1,8 +1,10 @@
 """The checkpoint that should drive, from its promotion until it is ready to.
 
-The server names it (any thread); it is loaded in a thread of its own while the robot goes on with
-what it has; the session takes it between two episodes. The newest promotion wins. One that cannot
-be loaded leaves everything as it is, and says so.
+The server names it (any thread): one that a person promoted, or weights that a learner published.
+It is loaded in a thread of its own while the robot goes on with what it has; the session takes it
+between two episodes. The newest promotion wins; one that was loaded drives until a newer one is,
+so promotions that come faster than they can be loaded are followed with a delay, not lost. One
+that cannot be loaded leaves everything as it is, and says so.
 
 Only a promotion that was not known before replaces what a person chose with `open`: the server
 repeats the same one on every connection.
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 class Promoted:
     """What the server named."""
 
-    # `run/step`.
+    # `run/step`, or `run@version` of published weights.
     checkpoint_id: str
     path: str
     # Unix time.
@@ -49,7 +51,8 @@ class Promotions:
         self._arm: Arm | None = None
         # Named while a robot is open, and not being loaded yet.
         self._wanted: Promoted | None = None
-        self._outcome: ActingPolicy | Refused | None = None
+        self._ready: ActingPolicy | None = None
+        self._refused: Refused | None = None
         self._thread: threading.Thread | None = None
 
     def offer(self, promoted: Promoted) -> None:
@@ -77,14 +80,18 @@ class Promotions:
         """Nothing can be loaded for nobody; `newest` is remembered."""
         with self._lock:
             self._arm = self._wanted = None
-            outcome, self._outcome = self._outcome, None
-        _drop(outcome)
+            self._refused = None
+            unused, self._ready = self._ready, None
+        _drop(unused)
 
     def take(self) -> ActingPolicy | Refused | None:
-        """What has become of the newest promotion, once; returns at once."""
+        """What has become of the promotions, each once, refusals first; returns at once."""
         with self._lock:
-            outcome, self._outcome = self._outcome, None
-            return outcome
+            refused, self._refused = self._refused, None
+            if refused is not None:
+                return refused
+            ready, self._ready = self._ready, None
+            return ready
 
     def _work(self) -> None:
         if self._thread is None:
@@ -108,14 +115,21 @@ class Promotions:
                 log.exception("checkpoint %s cannot be loaded", promoted.checkpoint_id)
                 why = f"{type(error).__name__}: {error}; the actor's log has the details"
                 outcome = Refused(checkpoint_id=promoted.checkpoint_id, why=why)
-            with self._lock:
-                is_meant = arm is self._arm and self._wanted is None
-                unused = self._outcome if is_meant else outcome
-                if is_meant:
-                    self._outcome = outcome
-            _drop(unused)
+            self._keep(outcome, arm)
+
+    def _keep(self, outcome: ActingPolicy | Refused, arm: Arm) -> None:
+        unused: ActingPolicy | None = None
+        with self._lock:
+            is_meant = arm is self._arm
+            if isinstance(outcome, Refused):
+                self._refused = outcome if is_meant else self._refused
+            elif is_meant:
+                unused, self._ready = self._ready, outcome
+            else:
+                unused = outcome
+        _drop(unused)
 
 
-def _drop(outcome: ActingPolicy | Refused | None) -> None:
-    if outcome is not None and not isinstance(outcome, Refused):
-        close_policy(outcome)
+def _drop(policy: ActingPolicy | None) -> None:
+    if policy is not None:
+        close_policy(policy)

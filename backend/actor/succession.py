@@ -1,7 +1,8 @@
 """Which policy drives: the one asked for with `open`, then each promoted one between two episodes.
 
-A promoted checkpoint that cannot drive changes nothing and is spoken of once. Used by the loop's
-thread only; loading goes on in `promotion.py`.
+A promoted checkpoint that cannot drive changes nothing and is spoken of once. Of weights that a run
+publishes one after the other and that cannot drive, the first is spoken of, until one can. Used by
+the loop's thread only; loading goes on in `promotion.py`.
 """
 
 import logging
@@ -27,6 +28,8 @@ class Succession:
         self._news = news
         self._default = default
         self._next: ActingPolicy | None = None
+        # The run whose published weights were refused last.
+        self._refused_run = ""
 
     def open(self, robot: str, wanted: str | None) -> tuple[RobotFacts, Rig]:
         """Connect, for a command that asked for it.
@@ -56,6 +59,7 @@ class Succession:
         elif outcome is not None:
             self._drop_next()
             self._next = outcome
+            self._refused_run = ""
 
     def take(self) -> ActingPolicy | None:
         """The policy that is to drive from now on, once; None when the present one goes on."""
@@ -94,8 +98,10 @@ class Succession:
             close_policy(policy)
 
     def _refuse(self, checkpoint_id: str, why: str, acting: str) -> None:
-        self._news.notice(
-            "error",
-            "policy_refused",
-            f"promoted checkpoint {checkpoint_id} cannot drive, {acting} stays: {why}",
-        )
+        said = f"promoted checkpoint {checkpoint_id} cannot drive, {acting} stays: {why}"
+        log.error("%s", said)
+        run, published, _version = checkpoint_id.partition("@")
+        if published and run == self._refused_run:
+            return
+        self._refused_run = run if published else ""
+        self._news.notice("error", "policy_refused", said)

@@ -16,6 +16,8 @@ from lerobot.utils.constants import OBS_IMAGES
 
 from backend.learning.inputs import ModelInputs
 from backend.learning.models import Models, load_models
+from backend.learning.published import load_published
+from backend.learning.published_files import is_weights_folder
 from backend.learning.replay import Observations
 from backend.learning.scoring import score_observations
 
@@ -46,7 +48,13 @@ class CheckpointPolicy:
 
     @classmethod
     def load(cls, checkpoint: str | Path, *, device: str = "cpu") -> "CheckpointPolicy":
-        """Load a checkpoint folder (or its `pretrained_model`, or a Hub id)."""
+        """Load a checkpoint folder (or its `pretrained_model`, or a Hub id), or published weights.
+
+        Raises:
+            WeightsError: Published weights are damaged, or of another model.
+        """
+        if is_weights_folder(Path(checkpoint)):
+            return cls(load_published(Path(checkpoint), device=device))
         return cls(load_models(checkpoint, device=device))
 
     def predict_chunk(

@@ -61,9 +61,14 @@ def add_adapters(
     return learning
 
 
+def adapted_layers(policy: nn.Module) -> dict[str, LoraLayer]:
+    """Return the layers that have adapters, under their plain names."""
+    return {name: m for name, m in policy.named_modules() if isinstance(m, LoraLayer)}
+
+
 def merged_weights(policy: nn.Module) -> Mapping[str, Tensor]:
     """Return the policy's weights under their plain names, adapters added in."""
-    adapted = {name: m for name, m in policy.named_modules() if isinstance(m, LoraLayer)}
+    adapted = adapted_layers(policy)
     weights = {}
     for name, weight in policy.state_dict().items():
         owner = next((layer for layer in adapted if name.startswith(f"{layer}.")), None)

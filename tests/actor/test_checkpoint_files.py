@@ -14,6 +14,7 @@ from backend.actor.checkpoint_files import (
     find_checkpoint,
     folder_at,
 )
+from backend.learning.published_files import WeightsNote, sha256_of, write_note
 from tests.actor.fakes import JOINTS, FakeArm, FakeClock
 
 
@@ -117,6 +118,56 @@ def test_a_checkpoint_for_something_else_is_refused_by_what_differs(
 def test_a_checkpoint_whose_files_are_gone_says_where_they_should_be(tmp_path, arm):
     with pytest.raises(CheckpointUnfitError, match=r"has no .*touch/000500/config\.json: it was"):
         check_fit(folder_at(tmp_path / "touch" / "000500"), arm)
+
+
+def publish(data_dir: Path, run: str, version: int, *, shape: list[int]) -> Path:
+    """Weights of one tensor over a checkpoint of one tensor, by headers alone."""
+    base = data_dir / "checkpoints" / run / "000000" / "pretrained_model"
+    folder = data_dir / "checkpoints" / run / "weights" / f"{version:06d}"
+    folder.mkdir(parents=True)
+    for path, name, of in (
+        (base / "model.safetensors", "expert", [2]),
+        (base / "critic.safetensors", "head", [1]),
+        (folder / "trained.safetensors", "actor.expert", shape),
+    ):
+        size = 4 * of[0]
+        tensor = {"dtype": "F32", "shape": of, "data_offsets": [0, size]}
+        header = json.dumps({name: tensor}).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    trained = folder / "trained.safetensors"
+    write_note(
+        folder,
+        WeightsNote(
+            run=run,
+            version=version,
+            step=20,
+            base=f"{run}/000000",
+            created_s=0.0,
+            label_revision=0,
+            size_bytes=trained.stat().st_size,
+            sha256=sha256_of(trained),
+        ),
+    )
+    return folder
+
+
+def test_published_weights_are_found_by_their_id_and_fit_by_what_they_lie_over(tmp_path, arm):
+    write(tmp_path, "touch/000000")
+    path = publish(tmp_path, "touch", 7, shape=[2])
+    found = CheckpointFolder(id="touch@000007", path=path)
+
+    assert find_checkpoint(tmp_path, "touch@000007") == found
+    assert find_checkpoint(tmp_path, str(path)) == found
+    check_fit(found, arm)
+
+    with pytest.raises(CheckpointUnfitError, match=r"touch@000008 are not in .*: newer ones"):
+        check_fit(find_checkpoint(tmp_path, "touch@000008"), arm)
+    wide = folder_at(publish(tmp_path, "touch", 9, shape=[3]))
+    with pytest.raises(CheckpointUnfitError, match=r"actor.expert is F32 \[3\], checkpoint touch/"):
+        check_fit(wide, arm)
+    arm.cameras = {"elsewhere": (640, 480)}
+    with pytest.raises(CheckpointUnfitError, match=r"touch@000007 sees by camera front, this"):
+        check_fit(found, arm)
 
 
 def test_joint_names_that_a_checkpoint_does_not_know_are_not_compared(tmp_path, arm):

@@ -126,6 +126,68 @@ def test_the_newest_of_several_promotions_drives(stage):
     assert [policy.num_closed for policy in policies] == [1, 0]
 
 
+def test_weights_that_come_faster_than_they_load_are_driven_none_the_less(stage):
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+    policies = []
+
+    def slowly(policy: str) -> FakeThinker:
+        begun.release()
+        assert go_on.acquire(timeout=10)
+        policies.append(load(policy))
+        return policies[-1]
+
+    stage.maker.load = slowly
+    stage.command(Command.OPEN)
+    promoted = [
+        Promoted(checkpoint_id=f"run@{n:06d}", path=f"/run/weights/{n:06d}", promoted_s=n)
+        for n in (1, 2)
+    ]
+    stage.promotions.offer(promoted[0])
+    thread = stage.promotions._thread
+    assert begun.acquire(timeout=10)
+    stage.promotions.offer(promoted[1])
+    go_on.release()
+    # The second is begun when the first is ready.
+    assert begun.acquire(timeout=10)
+
+    stage.turn()
+
+    assert stage.outlet.ticks[-1].policy == "weights/000001"
+    go_on.release()
+    thread.join(10)
+    stage.turn()
+    assert stage.outlet.ticks[-1].policy == "weights/000002"
+
+
+def test_of_weights_that_cannot_drive_in_a_row_the_first_is_spoken_of(stage, loaded, caplog):
+    def offer_version(version: int, *, damaged: bool) -> None:
+        def maybe(policy: str) -> FakeThinker:
+            if damaged:
+                raise RigRefusedError(f"weights run@{version:06d} are damaged")
+            return load(policy)
+
+        stage.maker.load = maybe
+        path = f"/run/weights/{version:06d}"
+        offer(
+            stage,
+            Promoted(checkpoint_id=f"run@{version:06d}", path=path, promoted_s=float(version)),
+        )
+        stage.turn()
+
+    stage.command(Command.OPEN)
+    offer_version(1, damaged=True)
+    offer_version(2, damaged=True)
+    assert len(stage.notices("policy_refused")) == 1
+    assert "weights run@000002 are damaged" in caplog.text
+
+    offer_version(3, damaged=False)
+    offer_version(4, damaged=True)
+
+    first, second = stage.notices("policy_refused")
+    assert "run@000001 cannot drive, run/7 stays" in first.message
+    assert "run@000004 cannot drive, weights/000003 stays" in second.message
+
+
 def test_a_promotion_that_is_said_again_changes_nothing(stage, loaded):
     offer(stage, NINE)
     stage.command(Command.OPEN, policy="hold")

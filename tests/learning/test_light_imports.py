@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-LIGHT = ["labels", "replay", "config_files", "seed_config", "prompts"]
+LIGHT = ["labels", "published_files", "replay", "config_files", "seed_config", "prompts"]
 
 
 def test_what_pages_and_the_server_read_needs_no_torch():
