@@ -79,6 +79,8 @@ class JobKind(StrEnum):
 
     EXPORT = "export"
     IMPORT = "import"
+    HEALTH = "health"
+    PUSH = "push"
     TRAIN = "train"
     SCORE = "score"
     VIDEO = "video"

@@ -19,6 +19,7 @@ from backend.domain import EndReason, EpisodeState, Outcome
 from backend.episodes import recovery
 from backend.episodes.files import is_locked
 from backend.episodes.format import EPISODES_DIR, FINAL_FILE, EpisodeEnd, EpisodeHeader
+from backend.episodes.imported import IMPORTED_POLICY
 from backend.episodes.labels import LabelKind
 from backend.episodes.recovery import DISCARDED_DIR, UnfinishedTake
 from backend.episodes.store import EpisodeFormatError, read_end, read_header
@@ -203,10 +204,16 @@ def _ingest_grade(db: Session, header: EpisodeHeader, end: EpisodeEnd) -> None:
         kind=LabelKind.OUTCOME,
         new={"outcome": end.outcome.value},
         author=end.author or header.operator,
-        source=command.source if command else "key",
+        source=_source(header, command),
         created_s=end.ended_s,
         event_id=end.command_id or f"{header.id}:grade",
     )
+
+
+def _source(header: EpisodeHeader, command: CommandRow | None) -> str:
+    if header.policy == IMPORTED_POLICY:
+        return "import"
+    return command.source if command else "key"
 
 
 def _take_folder(data_dir: Path, episode_id: str) -> Path:

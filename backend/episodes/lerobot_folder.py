@@ -6,12 +6,13 @@ is the caller's business.
 
 What an episode's columns say of its outcome:
 - no `next.reward` and no `next.success`: a demonstration, taken as a success;
-- `next.success`, or a reward above 0: a success; truncated, or never done: nobody judged it;
-  else a failure. Rewards must be the sparse 0/1 that LeRobot's tools write.
+- `next.success`, or without that column a reward above 0: a success; truncated, or never done:
+  nobody judged it; else a failure. Rewards that decide must be the sparse 0/1 of LeRobot's tools.
 - who drove is read from `intervention` and `complementary_info.is_intervention`, either or both.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ from backend.episodes.frames import Pictures
 
 CAMERA_PREFIX = "observation.images."
 HUMAN_COLUMNS = ("intervention", "complementary_info.is_intervention")
+OUTCOME_COLUMNS = ("next.reward", "next.success", "next.done", "next.truncated")
+# Kept by LeRobot itself; a recording has them without storing them.
+COUNTING_COLUMNS = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+# Becomes the name of a file.
+CAMERA_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
 MANIFEST_FILE = "manifest.json"
 
 
@@ -50,13 +56,18 @@ class DatasetEpisode:
 class LeRobotFolder:
     """One dataset on the disk; its tables are read once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, judged: bool = True) -> None:
         """Read the tables of the dataset at `root`.
+
+        Args:
+            root: Its folder.
+            judged: Read outcomes; else no episode has one, whatever its columns say.
 
         Raises:
             DatasetFolderError: There is none, or it is of another version or kind.
         """
         self.root = root
+        self._judged = judged
         try:
             info: dict[str, Any] = json.loads((root / "meta/info.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
@@ -83,11 +94,39 @@ class LeRobotFolder:
             raise DatasetFolderError(
                 f"{root} has no {' and no '.join(missing)}, which a policy learns from"
             )
+        self._check_names()
         self.state_dim = int(features["observation.state"]["shape"][0])
         self.action_dim = int(features["action"]["shape"][0])
         self._table = self._read_rows(features)
         self._places = {int(row["episode_index"]): row for row in self._read_places().to_pylist()}
         self.episodes = [self._episode(index) for index in sorted(self._places)]
+
+    @property
+    def robot_type(self) -> str:
+        """LeRobot's word for the robot; empty when the dataset does not say."""
+        return str(self._info.get("robot_type") or "")
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of the state's dimensions."""
+        return self._names("observation.state", self.state_dim)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """Names of the action's dimensions."""
+        return self._names("action", self.action_dim)
+
+    @property
+    def unread_columns(self) -> list[str]:
+        """Features beyond those that are read here."""
+        cameras = {CAMERA_PREFIX + camera for camera in self.cameras}
+        known = {"observation.state", "action", *HUMAN_COLUMNS, *OUTCOME_COLUMNS}
+        return sorted(self._info["features"].keys() - known - cameras - {*COUNTING_COLUMNS})
+
+    @property
+    def says_who_drove(self) -> bool:
+        """Whether it flags human steps."""
+        return bool({*HUMAN_COLUMNS} & {*self._table.column_names})
 
     @property
     def source_ids(self) -> dict[int, str]:
@@ -147,20 +186,24 @@ class LeRobotFolder:
                 f"{place['length']}: was finalize() called?"
             )
         demonstration = not {"next.reward", "next.success"} & set(names)
+        outcome = Outcome.NONE
+        if self._judged:
+            outcome = Outcome.SUCCESS if demonstration else self._outcome(index, rows)
         return DatasetEpisode(
             index=index,
-            task=str(place["tasks"][0]),
+            task=str(place["tasks"][0]) if place["tasks"] else "",
             num_steps=len(rows),
             num_human_steps=int(self.is_human(index).sum()),
-            outcome=Outcome.SUCCESS if demonstration else self._outcome(index, rows),
+            outcome=outcome,
             is_demonstration=demonstration,
         )
 
     def _outcome(self, index: int, rows: np.ndarray) -> Outcome:
         names = self._table.column_names
-        if "next.success" in names and self._numbers("next.success", rows).any():
-            return Outcome.SUCCESS
-        if "next.reward" in names:
+        if "next.success" in names:
+            if self._numbers("next.success", rows).any():
+                return Outcome.SUCCESS
+        else:
             rewards = self._numbers("next.reward", rows)
             if not np.isin(rewards, (0.0, 1.0)).all():
                 odd = rewards[~np.isin(rewards, (0.0, 1.0))][0]
@@ -177,7 +220,8 @@ class LeRobotFolder:
         return Outcome.FAILURE
 
     def _rows(self, index: int) -> np.ndarray:
-        return np.flatnonzero(self._episode_of_row == index)
+        first, end = np.searchsorted(self._episode_of_row, [index, index + 1])
+        return np.arange(first, end)
 
     def _numbers(self, name: str, rows: np.ndarray) -> np.ndarray:
         taken = self._table[name].take(pa.array(rows)).combine_chunks()
@@ -189,10 +233,30 @@ class LeRobotFolder:
         rows = self._rows(index)
         return self._numbers(name, rows).astype(np.float32).reshape(len(rows), -1)
 
+    def _names(self, name: str, dim: int) -> tuple[str, ...]:
+        given = self._info["features"][name].get("names")
+        if isinstance(given, dict):
+            given = [each for part in given.values() for each in part]
+        if isinstance(given, list) and len(given) == dim:
+            return tuple(str(each) for each in given)
+        return tuple(f"{name.removeprefix('observation.')}_{index}" for index in range(dim))
+
+    def _check_names(self) -> None:
+        for camera in self.cameras:
+            if not CAMERA_NAME.fullmatch(camera):
+                raise DatasetFolderError(
+                    f"{self.root} has a camera named {camera!r}: names are letters, digits, '_', "
+                    "'-' and '.'; rename the feature"
+                )
+        for template in ("data_path", "video_path"):
+            if ".." in Path(str(self._info.get(template, ""))).parts:
+                raise DatasetFolderError(f"{self.root} leads out of its folder with its {template}")
+
     def _read_rows(self, features: dict[str, Any]) -> pa.Table:
         wanted = {
-            *("observation.state", "action", "episode_index", "frame_index", *HUMAN_COLUMNS),
-            *("next.reward", "next.success", "next.done", "next.truncated"),
+            *("observation.state", "action", "episode_index", "frame_index"),
+            *HUMAN_COLUMNS,
+            *OUTCOME_COLUMNS,
         }
         columns = sorted(wanted & features.keys())
         files = sorted((self.root / "data").glob("*/*.parquet"))

@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from backend.db.models import JobRow
-from backend.domain import JobKind
+from backend.domain import JobKind, Role
 from backend.jobs import (
     export_params,
     export_plan,
+    importing,
+    importing_params,
     score_params,
     train_params,
     train_records,
@@ -46,6 +48,8 @@ class JobType:
     grace_s: float | None = None
     # What stands between `python` and `-m module`, e.g. a launcher of several processes.
     launcher: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _params: ()
+    # Who may order it with these params.
+    role: Callable[[Mapping[str, Any]], Role] = lambda _params: Role.OPERATOR
 
 
 JOB_TYPES: Mapping[JobKind, JobType] = {
@@ -55,6 +59,15 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         check=export_params.check,
         record=export_plan.record,
         clean_up=export_params.remove_leftovers,
+    ),
+    JobKind.IMPORT: JobType(
+        module="backend.jobs.importing",
+        lane="import",
+        check=importing_params.check,
+        record=importing.record,
+        clean_up=importing_params.remove_leftovers,
+        take_news=importing.take_news,
+        role=importing_params.role,
     ),
     JobKind.TRAIN: JobType(
         module="backend.jobs.train",
