@@ -6,7 +6,7 @@ by their values. Episodes, sessions and jobs are keyed by uuid, never by a posit
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, ForeignKey, Index, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -53,6 +53,19 @@ class EpisodeRow(Base):
     # Newest label event of this episode, 0 before the first: a label made on an older one
     # conflicts.
     label_revision: Mapped[int]
+    # The other labels in force that lists show or filter by, kept like `outcome`.
+    excluded: Mapped[bool] = mapped_column(default=False, server_default=false())
+    exclude_reason: Mapped[str] = mapped_column(default="", server_default="")
+    note: Mapped[str] = mapped_column(default="", server_default="")
+    terminal_step: Mapped[int | None]
+    num_mistakes: Mapped[int] = mapped_column(default=0, server_default="0")
+    # The newest of this episode's scores, copied from `scores` whenever one comes or the outcome
+    # changes; all None before the first.
+    score_checkpoint_id: Mapped[str | None]
+    mean_value: Mapped[float | None]
+    last_value: Mapped[float | None]
+    max_value: Mapped[float | None]
+    disagreement: Mapped[float | None]
     # Camera names and the dimensions' names, as in the folder's header.
     cameras: Mapped[list[Any]]
     joints: Mapped[list[Any]]
@@ -67,7 +80,7 @@ class LabelEventRow(Base):
     event_id: Mapped[str] = mapped_column(unique=True)
     episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.id"), index=True)
     created_s: Mapped[float]
-    author: Mapped[str]
+    author: Mapped[str] = mapped_column(index=True)
     # `LabelKind` of `backend.episodes.labels`: outcome, …, undo, redo, revert.
     kind: Mapped[str]
     # Steps [start, end) the event speaks of; None for the whole episode.
@@ -77,8 +90,10 @@ class LabelEventRow(Base):
     new: Mapped[dict[str, Any]]
     # `key`, `button`, `api`, `cli`, `review`, `import`, `recovery`.
     source: Mapped[str]
-    # The event that an undo, redo or revert speaks of.
+    # The event that an undo, redo, erase or revert speaks of.
     target_id: Mapped[int | None] = mapped_column(ForeignKey("label_events.id"))
+    # What the events of one act on many episodes have in common.
+    bulk_id: Mapped[str | None]
 
 
 class CommandRow(Base):
@@ -159,10 +174,20 @@ class ScoreRow(Base):
 
     __tablename__ = "scores"
     checkpoint_id: Mapped[str] = mapped_column(ForeignKey("checkpoints.id"), primary_key=True)
-    episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.id"), primary_key=True)
+    episode_id: Mapped[str] = mapped_column(
+        ForeignKey("episodes.id"), primary_key=True, index=True
+    )
     created_s: Mapped[float]
     mean_value: Mapped[float]
     last_value: Mapped[float]
+    # These follow from the file; None in rows of an older version until the server has read it.
+    max_value: Mapped[float | None]
+    # What the values can be at least and at most.
+    lowest: Mapped[float | None]
+    highest: Mapped[float | None]
+    # How far critic and outcome in force are apart, 0 to 1; None without an outcome. Brought up to
+    # date with every label.
+    disagreement: Mapped[float | None]
 
 
 class DatasetRow(Base):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
 MAX_LIMIT = 1000
@@ -35,7 +35,7 @@ def read_page[Row](
     db: Session,
     statement: Select[Row],
     *,
-    order_by: ColumnElement[Any],
+    order_by: ColumnElement[Any] | Sequence[ColumnElement[Any]],
     id_column: Any,
     descending: bool,
     limit: int,
@@ -46,7 +46,8 @@ def read_page[Row](
     Args:
         db: The database session.
         statement: Selects the rows, filtered and not ordered.
-        order_by: What the list is ordered by; rows that are alike follow their ids.
+        order_by: What the list is ordered by, the most important first; rows that are alike in
+            all of it follow their ids.
         id_column: The unique column that decides between rows that are alike.
         descending: Largest first.
         limit: Rows wanted, 1 to `MAX_LIMIT`.
@@ -59,38 +60,38 @@ def read_page[Row](
         raise InvalidPageError(f"limit is a number from 1 to {MAX_LIMIT}, got {limit}")
     counted = statement.with_only_columns(id_column).subquery()
     total = db.scalar(select(func.count()).select_from(counted)) or 0
+    keys = [*(order_by if isinstance(order_by, Sequence) else [order_by]), id_column]
     if cursor is not None:
-        key, last_id = _unpack(cursor)
-        beyond = (
-            (order_by < key, id_column < last_id)
-            if descending
-            else (order_by > key, id_column > last_id)
-        )
-        statement = statement.where(or_(beyond[0], and_(order_by == key, beyond[1])))
-    ends = (order_by.desc(), id_column.desc()) if descending else (order_by, id_column)
-    found = db.execute(statement.add_columns(order_by, id_column).order_by(*ends).limit(limit + 1))
+        place, last = tuple_(*keys), tuple_(*_unpack(cursor, len(keys)))
+        statement = statement.where(place < last if descending else place > last)
+    ends = [key.desc() if descending else key for key in keys]
+    found = db.execute(statement.add_columns(*keys).order_by(*ends).limit(limit + 1))
     rows = found.all()
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(
         items=[row[0] for row in rows],
         total=total,
-        next_cursor=_pack(rows[-1][1], rows[-1][2]) if more else None,
+        next_cursor=_pack(list(rows[-1])[1:]) if more else None,
     )
 
 
-def _pack(key: Any, last_id: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps([key, last_id]).encode()).decode().rstrip("=")
+def _pack(place: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def _unpack(cursor: str) -> tuple[Any, Any]:
+def _unpack(cursor: str, length: int) -> list[Any]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        key, last_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        place = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
     except (TypeError, ValueError) as error:
         raise InvalidPageError(
             f"{cursor!r} is no cursor: use next_cursor of the page before, or none"
         ) from error
-    if not all(isinstance(value, int | float | str) for value in (key, last_id)):
+    if not (
+        isinstance(place, list)
+        and len(place) == length
+        and all(isinstance(value, int | float | str) for value in place)
+    ):
         raise InvalidPageError(f"{cursor!r} is no cursor of this list")
-    return key, last_id
+    return place

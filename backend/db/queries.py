@@ -1,13 +1,20 @@
-"""The questions asked of the database. Nothing is written here."""
+"""The questions asked of the database. Nothing is written here.
+
+Those about lists of episodes are in `episode_queries.py` and can be had from here too.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
+from backend.db.episode_queries import FINAL_STATES as FINAL_STATES
+from backend.db.episode_queries import EpisodeFilter as EpisodeFilter
+from backend.db.episode_queries import EpisodeOrder as EpisodeOrder
+from backend.db.episode_queries import all_episodes as all_episodes
+from backend.db.episode_queries import episodes_of
+from backend.db.episode_queries import list_episodes as list_episodes
 from backend.db.models import (
     DatasetRow,
     EpisodeRow,
@@ -17,34 +24,7 @@ from backend.db.models import (
     SessionRow,
 )
 from backend.db.pages import Page, read_page
-from backend.domain import EpisodeState, JobKind, JobState, Outcome
-
-FINAL_STATES = (EpisodeState.FINISHED, EpisodeState.RECOVERED)
-# What lists show unless told otherwise: everything that is not in the trash folder.
-LISTED_STATES = tuple(state for state in EpisodeState if state is not EpisodeState.DISCARDED)
-
-
-class EpisodeOrder(StrEnum):
-    """In which order episodes are listed."""
-
-    NEWEST = "newest"
-    OLDEST = "oldest"
-    LONGEST = "longest"
-    SHORTEST = "shortest"
-    HUMAN_SHARE = "human_share"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpisodeFilter:
-    """Which episodes; everything that is None or empty lets all through."""
-
-    outcome: Outcome | None = None
-    # Part of a task, a robot's name or an operator's, or the beginning of an id; in any case.
-    q: str = ""
-    session_id: str | None = None
-    checkpoint_id: str | None = None
-    states: tuple[EpisodeState, ...] = LISTED_STATES
-    ids: tuple[str, ...] | None = None
+from backend.domain import JobKind, JobState, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,36 +41,6 @@ class SessionCounts:
     last_ended_s: float | None
 
 
-def list_episodes(
-    db: Session,
-    wanted: EpisodeFilter = EpisodeFilter(),
-    *,
-    order: EpisodeOrder = EpisodeOrder.NEWEST,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> Page[EpisodeRow]:
-    """One page of the episodes that `wanted` describes.
-
-    Raises:
-        InvalidPageError: See `pages.read_page`.
-    """
-    order_by, descending = _order(order)
-    return read_page(
-        db,
-        _episodes(wanted),
-        order_by=order_by,
-        id_column=EpisodeRow.id,
-        descending=descending,
-        limit=limit,
-        cursor=cursor,
-    )
-
-
-def all_episodes(db: Session, wanted: EpisodeFilter) -> Sequence[EpisodeRow]:
-    """Every episode that `wanted` describes, oldest first."""
-    return db.scalars(_episodes(wanted).order_by(EpisodeRow.started_s, EpisodeRow.id)).all()
-
-
 def rows_beginning_with[Row: (EpisodeRow, JobRow)](
     db: Session, rows: type[Row], beginning: str, *, limit: int = 3
 ) -> Sequence[Row]:
@@ -103,7 +53,7 @@ def last_final_episode(db: Session, session_id: str) -> EpisodeRow | None:
     """The episode of this session that ended last."""
     wanted = EpisodeFilter(session_id=session_id, states=FINAL_STATES)
     return db.scalars(
-        _episodes(wanted).order_by(EpisodeRow.started_s.desc(), EpisodeRow.number.desc()).limit(1)
+        episodes_of(wanted).order_by(EpisodeRow.started_s.desc(), EpisodeRow.number.desc()).limit(1)
     ).first()
 
 
@@ -153,6 +103,32 @@ def label_events(
     if author is not None:
         statement = statement.where(LabelEventRow.author == author)
     return db.scalars(statement).all()
+
+
+def label_events_after(
+    db: Session, after: int | None, *, limit: int
+) -> Sequence[tuple[LabelEventRow, str]]:
+    """Label events of all episodes behind the one with id `after`, each with its episode's outcome.
+
+    Args:
+        db: The database session.
+        after: Where to begin; None: the newest `limit` ones.
+        limit: Events at most.
+
+    Returns:
+        Oldest first.
+    """
+    statement = (
+        select(LabelEventRow, EpisodeRow.outcome)
+        .join(EpisodeRow, EpisodeRow.id == LabelEventRow.episode_id)
+        .limit(limit)
+    )
+    if after is None:
+        rows = db.execute(statement.order_by(LabelEventRow.id.desc())).all()[::-1]
+    else:
+        behind = statement.where(LabelEventRow.id > after).order_by(LabelEventRow.id)
+        rows = list(db.execute(behind).all())
+    return [(row[0], row[1]) for row in rows]
 
 
 def list_sessions(db: Session, *, limit: int = 50, cursor: str | None = None) -> Page[SessionRow]:
@@ -214,40 +190,3 @@ def list_datasets(db: Session, *, limit: int = 50, cursor: str | None = None) ->
         limit=limit,
         cursor=cursor,
     )
-
-
-def _episodes(wanted: EpisodeFilter) -> Select[EpisodeRow]:
-    statement = select(EpisodeRow).where(EpisodeRow.state.in_([s.value for s in wanted.states]))
-    if wanted.outcome is not None:
-        statement = statement.where(EpisodeRow.outcome == wanted.outcome.value)
-    if wanted.session_id is not None:
-        statement = statement.where(EpisodeRow.session_id == wanted.session_id)
-    if wanted.checkpoint_id is not None:
-        statement = statement.where(EpisodeRow.checkpoint_id == wanted.checkpoint_id)
-    if wanted.ids is not None:
-        statement = statement.where(EpisodeRow.id.in_(wanted.ids))
-    if q := wanted.q.strip():
-        statement = statement.where(
-            or_(
-                EpisodeRow.task.icontains(q, autoescape=True),
-                EpisodeRow.robot.icontains(q, autoescape=True),
-                EpisodeRow.operator.icontains(q, autoescape=True),
-                EpisodeRow.id.istartswith(q, autoescape=True),
-            )
-        )
-    return statement
-
-
-def _order(order: EpisodeOrder) -> tuple[ColumnElement[Any], bool]:
-    human_share: ColumnElement[Any] = case(
-        (EpisodeRow.num_steps == 0, 0.0),
-        else_=EpisodeRow.num_human_steps * 1.0 / EpisodeRow.num_steps,
-    )
-    orders: dict[EpisodeOrder, tuple[ColumnElement[Any], bool]] = {
-        EpisodeOrder.NEWEST: (EpisodeRow.started_s.expression, True),
-        EpisodeOrder.OLDEST: (EpisodeRow.started_s.expression, False),
-        EpisodeOrder.LONGEST: (EpisodeRow.num_steps.expression, True),
-        EpisodeOrder.SHORTEST: (EpisodeRow.num_steps.expression, False),
-        EpisodeOrder.HUMAN_SHARE: (human_share, True),
-    }
-    return orders[order]

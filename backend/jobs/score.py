@@ -251,6 +251,9 @@ class ScoringRun:
                     "created_s": now_s,
                     "mean_value": float(np.mean(one.value)),
                     "last_value": float(one.value[-1]),
+                    "max_value": float(one.value.max()),
+                    "lowest": self._config.reward.value_range[0],
+                    "highest": self._config.reward.value_range[1],
                 }
             )
 

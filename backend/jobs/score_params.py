@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from backend import checkpoints
-from backend.db.models import JobRow, ScoreRow
+from backend.db.models import JobRow
 from backend.db.queries import EpisodeFilter
 from backend.jobs.export_params import ExportParamsError, read_episodes
+from backend.review import record_score
 
 WORDS = ("checkpoint", "episodes", "again", "device", "batch_size")
 
@@ -86,5 +87,5 @@ def take_news(db: Session, _job: JobRow, news: Mapping[str, Any]) -> None:
     if "checkpoint" in news:
         checkpoints.record(db, news["checkpoint"])
     if "score" in news:
-        db.merge(ScoreRow(**news["score"]))
+        record_score(db, **news["score"])
     db.flush()

@@ -68,7 +68,8 @@ def test_all_triggers_are_there(database):
         ("UPDATE label_events SET author = 'eve'", "append-only"),
         ("DELETE FROM label_events", "append-only"),
         (
-            "INSERT OR REPLACE INTO label_events "
+            "INSERT OR REPLACE INTO label_events (id, event_id, episode_id, created_s, author, "
+            "kind, start_step, end_step, old, new, source, target_id) "
             "SELECT id, event_id, episode_id, created_s, 'eve', kind, start_step, end_step, old, "
             "new, source, target_id FROM label_events",
             "append-only",

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import Outcome
+from backend.episodes.label_undo import next_redo, next_undo
 from backend.episodes.labels import (
     LabelError,
     LabelEvent,
@@ -12,8 +13,6 @@ from backend.episodes.labels import (
     LabelsInForce,
     check_label,
     fold,
-    next_redo,
-    next_undo,
 )
 
 
@@ -39,13 +38,11 @@ class Log:
         return self.add(author, LabelKind.OUTCOME, {"outcome": outcome})
 
     def undo(self, author: str) -> None:
-        target = next_undo(self.events, author)
-        if target:
+        for target in next_undo(self.events, author):
             self.add(author, LabelKind.UNDO, target_id=target.id)
 
     def redo(self, author: str) -> None:
-        target = next_redo(self.events, author)
-        if target:
+        for target in next_redo(self.events, author):
             self.add(author, LabelKind.REDO, target_id=target.id)
 
 
@@ -78,7 +75,7 @@ def test_undo_takes_back_the_authors_own_newest_act_only():
 
     log.undo("ben")
     assert fold(log.events).outcome is Outcome.NONE
-    assert next_undo(log.events, "ana") is None
+    assert next_undo(log.events, "ana") == []
 
 
 def test_redo_brings_back_what_undo_took_until_something_new_is_said():
@@ -95,7 +92,7 @@ def test_redo_brings_back_what_undo_took_until_something_new_is_said():
 
     log.undo("ana")
     log.outcome("ana", "none")
-    assert next_redo(log.events, "ana") is None
+    assert next_redo(log.events, "ana") == []
 
 
 def test_revert_returns_to_what_held_then_and_can_be_undone():

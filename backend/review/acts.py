@@ -1,11 +1,4 @@
-"""What people say of episodes, kept as events in the database beside the row it changes.
-
-Each function takes a database session of `Database.write()`, appends at most one label event and
-brings the episode's row up to date, so log and row never disagree. Repeating a call with the same
-`event_id` does nothing. What events mean when folded is decided in `episodes.labels`.
-
-How episodes get from their folders into the database is the business of `intake.py`.
-"""
+"""Label, undo, redo, revert: each appends label events and brings the episodes' rows up to date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +9,20 @@ from sqlalchemy.orm import Session
 
 from backend.db.models import EpisodeRow, LabelEventRow
 from backend.db.queries import FINAL_STATES, label_events
+from backend.episodes.label_undo import next_redo, next_undo
 from backend.episodes.labels import (
     LabelError,
     LabelEvent,
     LabelKind,
     LabelsInForce,
     check_label,
+    check_steps,
     fold,
-    next_redo,
-    next_undo,
 )
+from backend.review.rows import follow_labels, scores_of
+
+# Newest events of an author that nearly always tell what undo reaches next.
+RECENT = 200
 
 
 class EpisodeNotFoundError(LookupError):
@@ -41,11 +38,15 @@ class LabelConflictError(Exception):
 
     Attributes:
         expected_revision: What the caller had seen.
+        expected: What held then.
         present: What holds now, with the event that made it so.
     """
 
-    def __init__(self, expected_revision: int, present: "EpisodeLabels") -> None:
+    def __init__(
+        self, expected_revision: int, expected: LabelsInForce, present: "EpisodeLabels"
+    ) -> None:
         self.expected_revision = expected_revision
+        self.expected = expected
         self.present = present
         newest = present.newest
         said = f": {newest.author} said {newest.kind} {newest.new}" if newest else ""
@@ -64,6 +65,8 @@ class EpisodeLabels:
     # Id of its newest event, 0 before the first.
     revision: int
     newest: LabelEventRow | None
+    # All episodes that the same act changed, this one included.
+    changed: tuple[str, ...] = ()
 
 
 def add_label(
@@ -77,19 +80,25 @@ def add_label(
     created_s: float,
     event_id: str,
     expected_revision: int | None = None,
+    start_step: int | None = None,
+    end_step: int | None = None,
+    target_id: int | None = None,
 ) -> EpisodeLabels:
     """Say something of an episode; return what holds then.
 
     Args:
         db: A session of `Database.write()`.
         episode_id: Of a finished or recovered episode.
-        kind: Outcome, exclude or note.
+        kind: Anything but undo, redo and revert.
         new: See `LabelKind`.
         author: Who says so.
         source: Whence: `key`, `button`, `api`, `cli`, `review`, …
         created_s: When, Unix seconds.
         event_id: Made by the client; a repeat does nothing.
         expected_revision: Refuse if the episode has been labelled since this one; None: do not.
+        start_step: First step of a range.
+        end_step: Step behind its last one.
+        target_id: The event whose range `erase` takes away.
 
     Raises:
         EpisodeNotFoundError: No such episode.
@@ -98,25 +107,30 @@ def add_label(
     """
     said = check_label(kind, new)
     episode = _labelable(db, episode_id)
-    before = current_labels(db, episode_id)
+    check_steps(kind, said, start_step=start_step, end_step=end_step, num_steps=episode.num_steps)
+    rows = label_events(db, episode_id=episode_id)
+    log = [event_from_row(row) for row in rows]
+    before = _labels_after(episode_id, rows, log)
     if _is_repeat(db, event_id, episode_id, kind):
         return before
     if expected_revision is not None and expected_revision != before.revision:
-        raise LabelConflictError(expected_revision, before)
+        seen = fold([event for event in log if event.id <= expected_revision])
+        raise LabelConflictError(expected_revision, seen, before)
+    _check_target(kind, target_id, before.labels)
     event = LabelEventRow(
         event_id=event_id,
         episode_id=episode_id,
         created_s=created_s,
         author=author,
         kind=kind.value,
-        start_step=None,
-        end_step=None,
+        start_step=start_step,
+        end_step=end_step,
         old=before.labels.said(kind),
         new=said,
         source=source,
-        target_id=None,
+        target_id=target_id,
     )
-    return _append(db, episode, event)
+    return _append(db, episode, log, event)
 
 
 def undo(
@@ -129,6 +143,8 @@ def undo(
     episode_id: str | None = None,
 ) -> EpisodeLabels:
     """Take back what `author` said last, in one episode or anywhere; return what holds then.
+
+    What was said in bulk is taken back in bulk, unless one episode is named.
 
     Raises:
         NothingToUndoError: There is nothing.
@@ -170,15 +186,15 @@ def revert(
         LabelError: The episode has no such event.
     """
     episode = _labelable(db, episode_id)
-    if _is_repeat(db, event_id, episode_id, LabelKind.REVERT):
-        return current_labels(db, episode_id)
     rows = label_events(db, episode_id=episode_id)
+    log = [event_from_row(row) for row in rows]
+    if _is_repeat(db, event_id, episode_id, LabelKind.REVERT):
+        return _labels_after(episode_id, rows, log)
     if revision and revision not in [row.id for row in rows]:
         raise LabelError(
             f"episode {episode_id} has no label event {revision}; it has "
             f"{', '.join(str(row.id) for row in rows) or 'none'}"
         )
-    log = [event_from_row(row) for row in rows]
     event = LabelEventRow(
         event_id=event_id,
         episode_id=episode_id,
@@ -192,18 +208,18 @@ def revert(
         source=source,
         target_id=revision or None,
     )
-    return _append(db, episode, event)
+    return _append(db, episode, log, event)
 
 
 def current_labels(db: Session, episode_id: str) -> EpisodeLabels:
     """What holds for an episode now."""
     rows = label_events(db, episode_id=episode_id)
-    return EpisodeLabels(
-        episode_id=episode_id,
-        labels=fold([event_from_row(row) for row in rows]),
-        revision=rows[-1].id if rows else 0,
-        newest=rows[-1] if rows else None,
-    )
+    return _labels_after(episode_id, rows, [event_from_row(row) for row in rows])
+
+
+def labels_at(rows: Sequence[LabelEventRow]) -> LabelsInForce:
+    """What holds after these events of one episode, oldest first."""
+    return fold([event_from_row(row) for row in rows])
 
 
 def history(db: Session, episode_id: str) -> Sequence[LabelEventRow]:
@@ -228,7 +244,19 @@ def event_from_row(row: LabelEventRow) -> LabelEvent:
         target_id=row.target_id,
         start_step=row.start_step,
         end_step=row.end_step,
+        bulk_id=row.bulk_id,
     )
+
+
+def part_id(event_id: str, number: int) -> str:
+    """Id of one of the events that one act makes: they begin with the act's own."""
+    return f"{event_id}:{number}"
+
+
+def find_event(db: Session, event_id: str) -> LabelEventRow | None:
+    """The event of that id, or the first one of the act of that id."""
+    wanted = LabelEventRow.event_id.in_((event_id, part_id(event_id, 0)))
+    return db.scalars(select(LabelEventRow).where(wanted)).first()
 
 
 def _switch(
@@ -240,49 +268,105 @@ def _switch(
     event_id: str,
     episode_id: str | None,
 ) -> EpisodeLabels:
-    present = _event(db, event_id)
+    present = find_event(db, event_id)
     if present is not None:
         return current_labels(db, present.episode_id)
-    rows = label_events(db, episode_id=episode_id, author=author)
     find = next_undo if kind is LabelKind.UNDO else next_redo
-    target = find([event_from_row(row) for row in rows], author)
-    if target is None:
+    targets = find(_acts_within_reach(db, author, episode_id), author)
+    if not targets:
         where = f" in episode {episode_id}" if episode_id else ""
         raise NothingToUndoError(f"{author} has nothing to {kind}{where}")
-    episode = _labelable(db, target.episode_id)
-    log = [event_from_row(row) for row in label_events(db, episode_id=target.episode_id)]
-    before = fold(log)
-    switch = LabelEvent(
-        id=(log[-1].id + 1),
-        episode_id=target.episode_id,
-        author=author,
-        kind=kind,
-        target_id=target.id,
+    together = len(targets) > 1
+    for number, target in enumerate(targets):
+        episode = _labelable(db, target.episode_id)
+        log = [event_from_row(row) for row in label_events(db, episode_id=target.episode_id)]
+        switch = LabelEvent(
+            id=log[-1].id + 1,
+            episode_id=target.episode_id,
+            author=author,
+            kind=kind,
+            target_id=target.id,
+        )
+        event = LabelEventRow(
+            event_id=part_id(event_id, number) if together else event_id,
+            episode_id=target.episode_id,
+            created_s=created_s,
+            author=author,
+            kind=kind.value,
+            start_step=None,
+            end_step=None,
+            old=fold(log).said(kind),
+            new=fold([*log, switch]).said(kind),
+            source=source,
+            target_id=target.id,
+            bulk_id=event_id if together else None,
+        )
+        labelled = _append(db, episode, log, event)
+    return EpisodeLabels(
+        episode_id=labelled.episode_id,
+        labels=labelled.labels,
+        revision=labelled.revision,
+        newest=labelled.newest,
+        changed=tuple(target.episode_id for target in targets),
     )
-    event = LabelEventRow(
-        event_id=event_id,
-        episode_id=target.episode_id,
-        created_s=created_s,
-        author=author,
-        kind=kind.value,
-        start_step=None,
-        end_step=None,
-        old=before.said(kind),
-        new=fold([*log, switch]).said(kind),
-        source=source,
-        target_id=target.id,
-    )
-    return _append(db, episode, event)
 
 
-def _append(db: Session, episode: EpisodeRow, event: LabelEventRow) -> EpisodeLabels:
+def _acts_within_reach(db: Session, author: str, episode_id: str | None) -> list[LabelEvent]:
+    """Enough of an author's events, oldest first, to tell what undo and redo reach next."""
+    if episode_id is None:
+        statement = select(LabelEventRow).where(LabelEventRow.author == author)
+        rows = db.scalars(statement.order_by(LabelEventRow.id.desc()).limit(RECENT)).all()
+        recent = [event_from_row(row) for row in reversed(rows)]
+        if _are_enough(recent):
+            return recent
+    return [event_from_row(r) for r in label_events(db, episode_id=episode_id, author=author)]
+
+
+def _are_enough(recent: Sequence[LabelEvent]) -> bool:
+    """Whether undo and redo reach nothing older than these, the newest of their author.
+
+    All that was undone since the last act must be among them, and an act that still stands; and
+    nothing made together, which may reach back any number of events.
+    """
+    if len(recent) < RECENT:
+        return True
+    known = {event.id for event in recent}
+    acts = [event for event in recent if event.kind.is_act]
+    switches = [event for event in recent if not event.kind.is_act]
+    return (
+        not any(event.bulk_id for event in recent)
+        and all(event.target_id in known for event in switches)
+        and len(acts) > len(switches)
+    )
+
+
+def _append(
+    db: Session, episode: EpisodeRow, log: Sequence[LabelEvent], event: LabelEventRow
+) -> EpisodeLabels:
     db.add(event)
     db.flush()
-    present = current_labels(db, episode.id)
-    episode.outcome = present.labels.outcome.value
-    episode.label_revision = present.revision
+    labels = fold([*log, event_from_row(event)])
+    follow_labels(episode, labels, event.id, scores_of(db, episode.id))
     db.flush()
-    return present
+    return EpisodeLabels(
+        episode_id=episode.id,
+        labels=labels,
+        revision=event.id,
+        newest=event,
+        changed=(episode.id,),
+    )
+
+
+def _labels_after(
+    episode_id: str, rows: Sequence[LabelEventRow], log: Sequence[LabelEvent]
+) -> EpisodeLabels:
+    return EpisodeLabels(
+        episode_id=episode_id,
+        labels=fold(log),
+        revision=rows[-1].id if rows else 0,
+        newest=rows[-1] if rows else None,
+        changed=(episode_id,),
+    )
 
 
 def _labelable(db: Session, episode_id: str) -> EpisodeRow:
@@ -297,12 +381,21 @@ def _labelable(db: Session, episode_id: str) -> EpisodeRow:
     return episode
 
 
-def _event(db: Session, event_id: str) -> LabelEventRow | None:
-    return db.scalars(select(LabelEventRow).where(LabelEventRow.event_id == event_id)).first()
+def _check_target(kind: LabelKind, target_id: int | None, labels: LabelsInForce) -> None:
+    if kind is not LabelKind.ERASE:
+        if target_id is not None:
+            raise LabelError(f"a label of kind {kind} takes no target_id")
+        return
+    in_force = [said.id for said in labels.said_ranges]
+    if target_id not in in_force:
+        raise LabelError(
+            f"erase takes away a range, by the event that made it as target_id: "
+            f"{', '.join(map(str, in_force)) or 'there is none'}; got {target_id}"
+        )
 
 
 def _is_repeat(db: Session, event_id: str, episode_id: str, kind: LabelKind) -> bool:
-    present = _event(db, event_id)
+    present = find_event(db, event_id)
     if present is None:
         return False
     if (present.episode_id, present.kind) != (episode_id, kind.value):

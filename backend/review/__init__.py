@@ -1,0 +1,51 @@
+"""What people say of episodes, kept as events in the database beside the rows it changes.
+
+    acts.py          label, undo, redo, revert: each appends events
+    bulk.py          the same word for all episodes of a filter, in one act
+    rows.py          what lists show, brought up to date in the transaction that changes it
+    disagreement.py  how far a critic and a label are apart
+
+Each act takes a database session of `Database.write()` and brings the episode's row up to date, so
+log and row never disagree. Repeating a call with the same `event_id` does nothing. What events mean
+when folded is decided in `episodes.labels`.
+
+How episodes get from their folders into the database is the business of `intake.py`.
+"""
+
+from backend.review.acts import (
+    EpisodeLabels,
+    EpisodeNotFoundError,
+    LabelConflictError,
+    NothingToUndoError,
+    add_label,
+    current_labels,
+    event_from_row,
+    history,
+    labels_at,
+    redo,
+    revert,
+    undo,
+)
+from backend.review.bulk import BulkConflictError, BulkPlan, apply_bulk, plan_bulk
+from backend.review.rows import complete_scores, record_score
+
+__all__ = [
+    "BulkConflictError",
+    "BulkPlan",
+    "EpisodeLabels",
+    "EpisodeNotFoundError",
+    "LabelConflictError",
+    "NothingToUndoError",
+    "add_label",
+    "apply_bulk",
+    "complete_scores",
+    "current_labels",
+    "event_from_row",
+    "history",
+    "labels_at",
+    "plan_bulk",
+    "record_score",
+    "redo",
+    "revert",
+    "undo",
+]
