@@ -76,6 +76,26 @@ class Arm(Protocol):
         """Disconnect; harmless when repeated."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ailment:
+    """Something that is wrong with a robot and does not keep it from answering."""
+
+    # What, with numbers, and what to do.
+    message: str
+    # Nothing may drive the robot as long as it is so.
+    must_hold: bool
+    # False: it was said before, and is still so.
+    is_new: bool
+
+
+@runtime_checkable
+class SelfWatching(Protocol):
+    """An arm or a leader whose motors tell how they are."""
+
+    def ailments(self) -> tuple[Ailment, ...]:
+        """What was found in this step; once a step, in the thread that observes. Never raises."""
+
+
 @runtime_checkable
 class LiveCameras(Protocol):
     """An arm whose cameras run on their own, so that eyes need not wait for the next step."""

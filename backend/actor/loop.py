@@ -20,6 +20,7 @@ from backend.actor.phases import ATTEMPT
 from backend.actor.rig import Rig
 from backend.actor.safety import CameraWatch, SafetyTimes
 from backend.actor.session import LiveSession
+from backend.actor.tending import tend
 from backend.control import Observation, RobotFaultError, ThinkingPolicy, Thoughts
 from backend.domain import Driver, Phase
 from backend.wire import Rates, Tick
@@ -126,6 +127,7 @@ class ControlLoop:
                 f"its state is not a number: {observation.state.tolist()}; check the servo bus"
             )
         self._watch(observation)
+        tend(rig, self._session)
         if self._session.has_entered():
             observation = mover.enter(self._session.state.phase, observation)
         self._show(rig, observation)

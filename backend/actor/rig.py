@@ -7,7 +7,15 @@ neither needs to import it.
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.control import ActingPolicy, Arm, HumanInput, LeadingInput, ThinkingPolicy
+from backend.control import (
+    ActingPolicy,
+    Ailment,
+    Arm,
+    HumanInput,
+    LeadingInput,
+    SelfWatching,
+    ThinkingPolicy,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +45,14 @@ class Rig:
     def policy_name(self) -> str:
         """A checkpoint's id, else the built-in policy's name."""
         return self.policy.checkpoint_id or self.policy.name
+
+    def ailments(self) -> list[Ailment]:
+        """What arm and leader found wrong with themselves in this step."""
+        found: list[Ailment] = []
+        for part in (self.arm, self.human):
+            if isinstance(part, SelfWatching):
+                found += part.ailments()
+        return found
 
     def close(self) -> None:
         """Stop the policy's thinking and let go of the arms; harmless when repeated."""

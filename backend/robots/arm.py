@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from lerobot.robots.robot import Robot
 
-from backend.control import Limits, Observation, RobotFaultError
+from backend.control import Ailment, Limits, Observation, RobotFaultError
 from backend.robots.arm_cameras import ArmCameras
 from backend.robots.config import RobotConfig, RobotConfigError, suggest
 from backend.robots.motor_buses import in_one_line, let_go
+from backend.robots.servo_watch import ServoWatch
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +43,16 @@ class LeRobotArm:
         config: The robot config it was made from.
         robot: LeRobot's robot, not connected.
         wall_s: Unix time in seconds.
+        now_s: Monotonic seconds.
     """
 
     def __init__(
-        self, config: RobotConfig, robot: Robot, *, wall_s: Callable[[], float] = time.time
+        self,
+        config: RobotConfig,
+        robot: Robot,
+        *,
+        wall_s: Callable[[], float] = time.time,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -56,6 +63,7 @@ class LeRobotArm:
         self.action_names = tuple(robot.action_features)
         self._cameras = ArmCameras(config, robot)
         self.cameras = self._cameras.sizes
+        self._servos = ServoWatch(robot, name=config.name, may_hold=True, now_s=now_s)
         self._robot = robot
         self._wall_s = wall_s
         # Ours: LeRobot's own says no as soon as one camera is gone, with the torque still on.
@@ -91,6 +99,7 @@ class LeRobotArm:
         except RobotFaultError:
             self.close()
             raise
+        self._servos.begin()
 
     def observe(self) -> Observation:
         self._check_connected()
@@ -123,6 +132,11 @@ class LeRobotArm:
         except Exception as error:
             raise self._fault("send an action", error) from error
         return np.array([executed[name] for name in self.action_names], dtype=np.float32)
+
+    def ailments(self) -> tuple[Ailment, ...]:
+        """What the servos tell of themselves, see `servo_watch.py`."""
+        self._check_connected()
+        return self._servos.look()
 
     def newest_frames(self) -> dict[str, tuple[np.ndarray, float]]:
         """What LeRobot's camera threads took last, without waiting for the next step."""

@@ -26,9 +26,10 @@ from lerobot.teleoperators.config import TeleoperatorConfig
 from lerobot.teleoperators.teleoperator import Teleoperator
 from lerobot.teleoperators.utils import make_teleoperator_from_config
 
-from backend.control import Arm, RobotFaultError
+from backend.control import Ailment, Arm, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError
 from backend.robots.motor_buses import in_one_line, let_go
+from backend.robots.servo_watch import ServoWatch
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class LeaderInput:
             )
         self.speed = 1.0
         self.gripper_closed = False
+        self._servos = ServoWatch(teleop, name=f"leader arm {name}", may_hold=False)
         self._teleop = teleop
         self._name = name
         self._names = action_names
@@ -143,6 +145,11 @@ class LeaderInput:
                 f"--teleop.type={name} --teleop.id={teleop_id} --teleop.port=…` once, then open "
                 "the robot again"
             )
+        self._servos.begin()
+
+    def ailments(self) -> tuple[Ailment, ...]:
+        """What its servos tell of themselves; none of it keeps the robot from being driven."""
+        return () if self._lost else self._servos.look()
 
     def start(self, state: np.ndarray, commanded: np.ndarray | None = None) -> None:
         """Lead from the follower's last action, else its `state`, on: torque off, no jump."""

@@ -14,23 +14,27 @@ import numpy as np
 from backend.robots.motor_buses import arms_of, close_port, in_one_line
 from backend.robots.preflight_calibration import calibrate_command
 from backend.robots.preflight_finding import Finding, blocking, ok, warning
+from backend.robots.servo_registers import (
+    COOL_REMEDY,
+    DEFAULT_MAX_C,
+    HOT_MARGIN_C,
+    MAX_TEMPERATURE,
+    MAX_VOLTAGE,
+    MIN_VOLTAGE,
+    POWER_REMEDY,
+    REST_REMEDY,
+    SHUT_OFF_REMEDY,
+    TEMPERATURE,
+    VOLTAGE,
+    VOLTAGE_MARGIN_V,
+    WARM_C,
+    register_of,
+)
 
 NUM_READS = 40
 CALIBRATION_TRIES = 4
-# Warmer than this, a servo should rest; this near to its own limit it soon protects itself.
-WARM_C = 55
-HOT_MARGIN_C = 5
-# Nearer than this to the lowest voltage it takes, a servo gives up under load.
-VOLTAGE_MARGIN_V = 0.4
 # A joint may stand this far outside of its calibrated range, encoder steps.
 RANGE_SLACK = 25
-POWER = "check the arm's power supply and the cable between the servos"
-# Registers by what they are called on Feetech's and Dynamixel's servos.
-VOLTAGE = ("Present_Voltage", "Present_Input_Voltage")
-MIN_VOLTAGE = ("Min_Voltage_Limit",)
-MAX_VOLTAGE = ("Max_Voltage_Limit",)
-TEMPERATURE = ("Present_Temperature",)
-MAX_TEMPERATURE = ("Max_Temperature_Limit", "Temperature_Limit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +121,14 @@ def _roll_call(bus: Any, name: str) -> list[Finding]:
                 blocking(
                     "servos",
                     f"{name}: {joint} has shut itself off: {in_one_line(error)}",
-                    "free the joint, let it cool, switch the arm's power off and on",
+                    SHUT_OFF_REMEDY,
                 )
             )
         else:
             if model != expected:
                 wrong.append(f"{motor.id} ({joint}) is model {model} instead of {expected}")
     if len(missing) == len(bus.motors):
-        remedy = f"{POWER}; is {bus.port!r} the right port (`lerobot-find-port`)?"
+        remedy = f"{POWER_REMEDY}; is {bus.port!r} the right port (`lerobot-find-port`)?"
         return [blocking("servos", f"{name}: no servo answers on {bus.port!r}", remedy)]
     if missing:
         findings.append(
@@ -158,7 +162,7 @@ def _voltages(bus: Any, name: str) -> list[Finding]:
             )
         elif volt < low + VOLTAGE_MARGIN_V:
             text = f"{name}: {joint} has only {volt:.1f} V, below {low:.1f} V it gives up"
-            findings.append(warning("servos", text, POWER))
+            findings.append(warning("servos", text, POWER_REMEDY))
     if volts and not findings:
         text = f"{name}: {min(volts.values()):.1f} to {max(volts.values()):.1f} V"
         findings.append(ok("servos", text))
@@ -169,13 +173,13 @@ def _temperatures(bus: Any, name: str) -> list[Finding]:
     degrees, limits = _values(bus, TEMPERATURE), _values(bus, MAX_TEMPERATURE)
     findings = []
     for joint, degree in degrees.items():
-        limit = limits.get(joint, 70)
+        limit = limits.get(joint, DEFAULT_MAX_C)
         if degree > limit - HOT_MARGIN_C:
             text = f"{name}: {joint} has {degree:.0f} °C, at {limit:.0f} °C it shuts off"
-            findings.append(blocking("servos", text, "switch its power off and let it cool"))
+            findings.append(blocking("servos", text, COOL_REMEDY))
         elif degree > WARM_C:
             text = f"{name}: {joint} has {degree:.0f} °C"
-            findings.append(warning("servos", text, "let it rest; does something hold it back?"))
+            findings.append(warning("servos", text, REST_REMEDY))
     if degrees and not findings:
         findings.append(ok("servos", f"{name}: at most {max(degrees.values()):.0f} °C"))
     return findings
@@ -241,7 +245,7 @@ def _reads(
             times_s.append(clock() - began_s)
     if not times_s:
         text = f"{name}: none of {num_reads} reads of all joints succeeded"
-        return [blocking("servos", text, POWER)], None
+        return [blocking("servos", text, POWER_REMEDY)], None
     p50_ms, p95_ms = np.percentile(times_s, [50, 95]) * 1000
     text = f"{name}: reading all joints takes {p50_ms:.1f} ms, 95 of 100 within {p95_ms:.1f} ms"
     if num_failed:
@@ -259,7 +263,7 @@ def _values(bus: Any, names: tuple[str, ...]) -> dict[str, float]:
     """Read a register of every motor that has it, under the name it has there."""
     values = {}
     for joint, motor in bus.motors.items():
-        name = next((n for n in names if n in bus.model_ctrl_table[motor.model]), None)
+        name = register_of(bus, motor, names)
         if name is not None:
             values[joint] = float(bus.read(name, joint, num_retry=2))
     return values

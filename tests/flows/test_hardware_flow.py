@@ -170,6 +170,24 @@ def test_a_fault_in_mid_attempt_ends_it_and_keeps_it(place, name):
     assert place.episode(again)["outcome"] == "failure"
 
 
+def test_a_servo_that_shuts_itself_off_in_mid_attempt_holds_it(place):
+    episode_id = place.begin_attempt()
+
+    place.follower.raise_alarm("elbow_flex", Alarm.OVERLOAD)
+
+    place.wait_phase("held")
+    assert "elbow_flex has shut itself off (overload)" in place.page.tick["reason"]
+    assert "switch the arm's power off and on" in place.page.tick["reason"]
+    # Nobody can drive on with a limp joint.
+    place.press("start")
+    place.wait_phase("held")
+    place.press("failure")
+    assert place.episode(episode_id)["outcome"] == "failure"
+    place.press("close")
+    place.follower.bus.power_off()
+    place.follower.bus.power_on()
+
+
 def test_a_robot_that_may_not_move_is_not_opened_and_the_page_says_why(place):
     place.follower.raise_alarm("elbow_flex", Alarm.OVERHEAT)
     place.leader.bus.unplug()
