@@ -27,8 +27,12 @@ CHECKPOINTS_DIR = "checkpoints"
 RUN_FILE = "run.json"
 # What LeRobot loads; beside it is what resuming needs.
 PRETRAINED_DIR = "pretrained_model"
+CRITIC_FILE = "critic.safetensors"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 CHECKPOINT_ID = re.compile(rf"(?P<run>{RUN_NAME.pattern})/(?P<step>\d{{6,}})")
+
+# In a job's orders: the newest checkpoint of that training when the job begins.
+PROMISED = re.compile(r"job:(?P<job>[0-9a-f]{32})")
 
 
 class CheckpointError(ValueError):
@@ -65,6 +69,12 @@ def present_path(data_dir: Path, checkpoint_id: str) -> Path:
             f"there is no checkpoint {checkpoint_id} in {data_dir / CHECKPOINTS_DIR}"
         )
     return path
+
+
+def has_critic(data_dir: Path, checkpoint_id: str) -> bool:
+    """Whether the checkpoint is there and can score episodes."""
+    path = checkpoint_path(data_dir, checkpoint_id)
+    return (path / PRETRAINED_DIR / CRITIC_FILE).is_file()
 
 
 def describe(data_dir: Path, checkpoint_id: str) -> dict[str, Any]:

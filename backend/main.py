@@ -44,8 +44,10 @@ from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
 from backend.api.routes_system import system_router
 from backend.api.routes_training import training_router
+from backend.api.routes_video_rule import video_rule_router
 from backend.db.engine import Database, migrate, open_database
 from backend.jobs.runner import JobRunner
+from backend.jobs.video_rule import PeriodicVideos
 from backend.robots.config import RobotConfigError, load_robot_config
 from backend.settings import Settings, SettingsError
 
@@ -130,6 +132,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
         tasks = [
             asyncio.create_task(live.tell_changes()),
             asyncio.create_task(_refresh(records)),
+            asyncio.create_task(_make_videos(PeriodicVideos(database, data_dir, jobs))),
         ]
         jobs.start()
         if actor is not None:
@@ -165,6 +168,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             training_router(database, data_dir, jobs),
             checkpoints_router(live, database, data_dir),
             scores_router(database, data_dir),
+            video_rule_router(database, data_dir, wall_s=clock.wall_s),
             robots_router(
                 RobotChecks(data_dir=data_dir, phase=lambda: live.line.phase, wall_s=clock.wall_s),
                 robots_dir=settings.robots_dir,
@@ -192,6 +196,16 @@ async def _refresh(records: SessionRecords) -> None:
     while True:
         await asyncio.sleep(REFRESH_INTERVAL_S)
         records.refresh()
+
+
+async def _make_videos(periodic: PeriodicVideos) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_INTERVAL_S)
+        try:
+            await asyncio.to_thread(periodic.look)
+        except Exception:
+            # A busy database today may be well again in five seconds.
+            log.exception("no critic video could be ordered; trying again")
 
 
 def _actor(settings: Settings, data_dir: Path) -> ActorProcess:

@@ -9,8 +9,8 @@ from backend.db.models import JobRow, MetricRow
 from backend.domain import JobKind, JobState
 
 
-class JobBody(Documented):
-    """What should be done."""
+class JobOrder(Documented):
+    """One job that should be done."""
 
     kind: JobKind
     params: dict[str, Any] = Field(
@@ -24,8 +24,21 @@ class JobBody(Documented):
     "path": …}], "overrides": {dotted field: value}, "run": name, "wandb": "off" | "offline" |
     "online", …}; all may be left out, and `POST /api/training/preview` says what would come of it.
 
-    score: {"checkpoint": "run/000500", "episodes": …, "again": bool}. video: the same, and
-    `checkpoint` may be left out for the values that were recorded."""
+    score: {"checkpoint": "run/000500", "episodes": …, "again": bool, "device": "cpu" to run beside
+    a training}. video: the same without `device`, with "every": n; `checkpoint` may be left out for
+    the values that were recorded. `job:<id>` is the newest checkpoint of a training when its turn
+    comes."""
+
+
+class JobBody(JobOrder):
+    """What should be done, and in which order with other jobs."""
+
+    after: list[str] = Field(default_factory=list, max_length=16)
+    """Ids of jobs that must be done before it begins. It is cancelled when one of them fails or is
+    cancelled, and waits again when that one is resumed."""
+    then: list[JobOrder] = Field(default_factory=list, max_length=8)
+    """Jobs that follow it, each after the one before; queued all or none. In their params the
+    checkpoint `job:first` is the newest one that this job, a training, has made by then."""
 
 
 class Job(Documented):
@@ -38,6 +51,8 @@ class Job(Documented):
     """Share done, 0 to 1, and what it is doing or how it ended."""
     message: str
     params: dict[str, Any]
+    after: list[str]
+    """Ids of the jobs that must be done before it begins."""
     author: str
     command: list[str]
     """The exact command line."""

@@ -19,6 +19,7 @@ from backend.domain import JobKind, JobState, Role
 from backend.jobs.export_params import ExportParamsError, check, read_params
 from backend.jobs.export_plan import make_plan
 from backend.jobs.kinds import JobParamsError
+from backend.jobs.orders import Order
 from backend.jobs.runner import JobNotFoundError, JobRunner, JobStateError
 
 NOT_THERE = "/api/jobs lists what there is."
@@ -57,10 +58,11 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
 
     @router.post("", summary="Start a job", responses=responses())
     def start(body: JobBody, user: Caller) -> Job:
-        """Queue a job; it begins as soon as no other of its kind runs."""
+        """Queue a job, and those that follow it; it begins when nothing before it is left to do."""
         user.require(Role.OPERATOR, f"start {body.kind} jobs")
+        orders = [Order(kind=order.kind, params=order.params) for order in (body, *body.then)]
         try:
-            return Job.of(runner.submit(body.kind, body.params, user.name))
+            return Job.of(runner.submit_chain(orders, user.name, after=body.after)[0])
         except JobParamsError as error:
             raise ApiError(422, "params", str(error)) from error
 

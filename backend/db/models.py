@@ -119,6 +119,8 @@ class JobRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     params: Mapped[dict[str, Any]]
+    # Ids of jobs that must be done before it begins.
+    after: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     state: Mapped[str] = mapped_column(index=True)
     # Share done, 0 to 1, and what it is doing, for people.
     progress: Mapped[float]
@@ -204,3 +206,16 @@ class DatasetRow(Base):
     # Newest label event that the export could see.
     label_revision: Mapped[int]
     manifest: Mapped[dict[str, Any]]
+
+
+class VideoRuleRow(Base):
+    """How often a critic video is made of what is recorded; one row at most, of id 1."""
+
+    __tablename__ = "video_rules"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Recorded episodes between two videos; 0: none are made.
+    every: Mapped[int]
+    # Episodes that ended later than this count towards the next one.
+    since_s: Mapped[float]
+    author: Mapped[str]
+    changed_s: Mapped[float]

@@ -46,6 +46,8 @@ class JobType:
     take_news: Callable[[Session, JobRow, Mapping[str, Any]], None] = lambda _db, _row, _news: None
     # Seconds between asking it to stop and killing it; None: the runner's.
     grace_s: float | None = None
+    # The lane of orders that need not wait in the kind's own, if they are such.
+    beside: Callable[[Mapping[str, Any]], str | None] = lambda _params: None
     # What stands between `python` and `-m module`, e.g. a launcher of several processes.
     launcher: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _params: ()
     # Who may order it with these params.
@@ -87,6 +89,7 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         record=lambda _db, _row: None,
         clean_up=lambda _data_dir, _id: None,
         take_news=score_params.take_news,
+        beside=score_params.beside,
     ),
     JobKind.VIDEO: JobType(
         module="backend.jobs.video",

@@ -28,6 +28,7 @@ from backend.db.models import JobRow
 from backend.db.queries import newest_label_revision
 from backend.domain import JobKind, JobState
 from backend.episodes.files import take_lock
+from backend.jobs.chains import ChainError, hold_up, kept_promise, lost_before, waits_for
 from backend.jobs.child import (
     DATABASE_VARIABLE,
     INBOX_FILE,
@@ -96,7 +97,7 @@ class JobRunner(JobOrders):
                 self._follow(db, row)
             busy = {self._lane(row) for row in rows if row.state == JobState.RUNNING}
             for row in [row for row in rows if row.state == JobState.QUEUED]:
-                if self._lane(row) not in busy:
+                if self._may_begin(db, row) and self._lane(row) not in busy:
                     busy.add(self._lane(row))
                     self._start(db, row)
 
@@ -134,9 +135,26 @@ class JobRunner(JobOrders):
             self._wake.wait(POLL_INTERVAL_S)
 
     def _lane(self, row: JobRow) -> str:
-        return self._types[JobKind(row.kind)].lane
+        wanted = self._types[JobKind(row.kind)]
+        return wanted.beside(row.params) or wanted.lane
+
+    def _may_begin(self, db: Session, row: JobRow) -> bool:
+        lost = lost_before(db, row)
+        if lost is not None:
+            self._end(row, JobState.CANCELLED, hold_up(row, lost))
+            return False
+        row.message = waits_for(db, row) or "waiting"
+        return row.message == "waiting"
 
     def _start(self, db: Session, row: JobRow) -> None:
+        try:
+            params = kept_promise(db, row.params)
+        except ChainError as error:
+            self._end(row, JobState.FAILED, str(error))
+            return
+        if params != row.params:
+            row.params = params
+            self.write_orders(row)
         row.label_revision = newest_label_revision(db)
         row.state = JobState.RUNNING.value
         row.message = "starting"

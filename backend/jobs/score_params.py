@@ -1,6 +1,6 @@
 """What scoring may be asked for, and what the server notes of it. Needs no torch.
 
-{"checkpoint": "run/000500", "episodes": "all" | [ids] | {filter}, "again": false,
+{"checkpoint": "run/000500" | "job:<id>", "episodes": "all" | [ids] | {filter}, "again": false,
  "device": "auto", "batch_size": 64}
 """
 
@@ -17,6 +17,7 @@ from backend.db.queries import EpisodeFilter
 from backend.jobs.export_params import ExportParamsError, read_episodes
 from backend.review import record_score
 
+CPU_LANE = "score on the CPU"
 WORDS = ("checkpoint", "episodes", "again", "device", "batch_size")
 
 
@@ -56,7 +57,8 @@ def read_score_params(params: Mapping[str, Any], data_dir: Path) -> ScoreParams:
         raise ScoreParamsError(f"batch_size is a whole number above 0, got {batch_size!r}")
     try:
         checkpoint_id = str(params.get("checkpoint"))
-        checkpoints.present_path(data_dir, checkpoint_id)
+        if not checkpoints.PROMISED.fullmatch(checkpoint_id):
+            checkpoints.present_path(data_dir, checkpoint_id)
         wanted = read_episodes(params.get("episodes", "all"))
     except (
         ExportParamsError,
@@ -80,6 +82,11 @@ def check(params: Mapping[str, Any], data_dir: Path) -> None:
         ScoreParamsError: See `read_score_params`.
     """
     read_score_params(params, data_dir)
+
+
+def beside(params: Mapping[str, Any]) -> str | None:
+    """The lane of a scoring that leaves the GPU alone: it does not wait for a training."""
+    return CPU_LANE if params.get("device") == "cpu" else None
 
 
 def take_news(db: Session, _job: JobRow, news: Mapping[str, Any]) -> None:

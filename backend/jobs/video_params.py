@@ -1,6 +1,6 @@
 """What critic videos may be asked for, and where they are. Needs no imageio.
 
-{"episodes": "all" | [ids] | {filter}, "checkpoint": "run/000500" | null, "every": 1,
+{"episodes": "all" | [ids] | {filter}, "checkpoint": "run/000500" | "job:<id>" | null, "every": 1,
  "again": false}
 
 videos/<run>/<step>/<episode>.mp4      the critic of that checkpoint
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.checkpoints import CheckpointError, checkpoint_path
+from backend.checkpoints import PROMISED, CheckpointError, checkpoint_path
 from backend.db.queries import EpisodeFilter
 from backend.jobs.export_params import ExportParamsError, read_episodes
 
@@ -55,7 +55,7 @@ def read_video_params(params: Mapping[str, Any], data_dir: Path) -> VideoParams:
         raise VideoParamsError(f"again is true or false, got {again!r}")
     checkpoint_id = params.get("checkpoint")
     try:
-        if checkpoint_id is not None:
+        if checkpoint_id is not None and not PROMISED.fullmatch(str(checkpoint_id)):
             checkpoint_path(data_dir, str(checkpoint_id))
         wanted = read_episodes(params.get("episodes", "all"))
     except (CheckpointError, ExportParamsError) as error:

@@ -75,6 +75,8 @@ def test_every_route_is_there(spec):
         "POST /api/checkpoints/{run}/{step}/export",
         "GET /api/scores/compare",
         "GET /api/videos",
+        "GET /api/videos/rule",
+        "POST /api/videos/rule",
     }
 
 

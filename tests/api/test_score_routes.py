@@ -136,3 +136,15 @@ def test_a_video_that_is_not_made_says_how_to_make_it(episodes, api):
 def test_a_critic_is_named_by_a_checkpoint_only(episodes, api, checkpoint):
     for url in ("/api/videos", "/api/episodes/won/critic.mp4"):
         assert api.get(url, params={"checkpoint": checkpoint}).status_code == 422
+
+
+def test_how_often_videos_are_made_can_be_said_and_is_remembered(server, api, settings):
+    assert api.get("/api/videos/rule").json() == {
+        "every": 0, "author": "", "changed_s": 0.0, "num_recorded": 0, "checkpoint_id": "",
+    }  # fmt: skip
+
+    said = api.post("/api/videos/rule", json={"every": 4}).json()
+
+    assert (said["every"], said["author"]) == (4, "guest")
+    assert api.get("/api/videos/rule").json() == said
+    assert api.post("/api/videos/rule", json={"every": -1}).status_code == 422

@@ -11,93 +11,12 @@ from backend.db.models import JobRow
 from backend.db.queries import job_metrics, list_jobs
 from backend.domain import JobKind, JobState
 from backend.jobs.child import INBOX_FILE
-from backend.jobs.kinds import JobParamsError, JobType
-from backend.jobs.runner import JobNotFoundError, JobRunner, JobStateError
+from backend.jobs.kinds import JobParamsError
+from backend.jobs.runner import JobNotFoundError, JobStateError
 from tests.db.database_fixtures import episode_row, label_row
+from tests.jobs.runner_world import world
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class World:
-    """A runner whose jobs are `obedient_job`, and the means to wait for what they do."""
-
-    def __init__(self, database, data_dir: Path) -> None:
-        self.database = database
-        self.data_dir = data_dir
-        self.clock = Clock()
-        self.recorded: list[dict] = []
-        self.cleaned: list[str] = []
-        self.take_news = lambda _db, _row, _news: None
-        self.launcher = lambda _params: ()
-        self.kind_grace_s: float | None = None
-        self.runner = self.restarted()
-
-    def restarted(self) -> JobRunner:
-        def check(params, _data_dir):
-            if "nonsense" in params:
-                raise ValueError("nonsense is not possible")
-
-        def record(_db, row):
-            if row.params.get("unrecordable"):
-                raise KeyError("repo_id")
-            self.recorded.append(row.result)
-
-        types = {
-            JobKind.EXPORT: JobType(
-                module="tests.jobs.obedient_job",
-                lane="export",
-                check=check,
-                record=record,
-                clean_up=lambda _data_dir, id: self.cleaned.append(id),
-                take_news=lambda db, row, news: self.take_news(db, row, news),
-                grace_s=self.kind_grace_s,
-                launcher=self.launcher,
-            )
-        }
-        return JobRunner(self.database, self.data_dir, clock=self.clock, types=types, grace_s=10)
-
-    def submit(self, **params) -> str:
-        return self.runner.submit(JobKind.EXPORT, params, "ana").id
-
-    def row(self, id: str) -> JobRow:
-        with self.database.read() as db:
-            return db.get(JobRow, id)
-
-    def until(self, condition, runner=None) -> None:
-        tick = threading.Event()
-        for _ in range(1500):
-            (runner or self.runner).poll()
-            if condition():
-                return
-            tick.wait(0.01)
-        raise AssertionError("waited 15 s in vain")
-
-    def until_over(self, id: str, runner=None) -> JobRow:
-        self.until(lambda: JobState(self.row(id).state).is_over, runner)
-        return self.row(id)
-
-    def until_begun(self, id: str) -> JobRow:
-        self.until(lambda: (self.runner.folder(id) / "began").exists())
-        return self.row(id)
-
-
-@pytest.fixture
-def world(database, tmp_path):
-    world = World(database, tmp_path)
-    yield world
-    with database.read() as db:
-        pids = {row.pid for row in list_jobs(db).items if row.pid}
-    mine = [child for child in psutil.Process().children() if child.pid in pids]
-    for child in mine:
-        child.kill()
-    psutil.wait_procs(mine, timeout=10)
-    world.runner.close()
+__all__ = ["world"]
 
 
 def test_a_job_waits_runs_reports_and_is_done(world):
