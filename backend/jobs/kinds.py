@@ -12,6 +12,7 @@ from backend.domain import JobKind, Role
 from backend.jobs import (
     export_params,
     export_plan,
+    health_params,
     importing,
     importing_params,
     score_params,
@@ -70,6 +71,14 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         clean_up=importing_params.remove_leftovers,
         take_news=importing.take_news,
         role=importing_params.role,
+    ),
+    JobKind.HEALTH: JobType(
+        module="backend.jobs.health",
+        lane="health",
+        check=health_params.check,
+        record=lambda _db, _row: None,
+        clean_up=lambda _data_dir, _id: None,
+        role=health_params.role,
     ),
     JobKind.TRAIN: JobType(
         module="backend.jobs.train",
