@@ -27,18 +27,39 @@ HINTS = {
 }
 
 
+class DetailedErrorBody(ErrorBody):
+    """An error, and for a few codes what a program needs to go on."""
+
+    # `conflict` of labels: both versions. Left out where there is nothing to add.
+    details: dict[str, Any] | None = None
+
+
 class ErrorReply(Message):
     """Body of every answer with a status of 400 or more."""
 
-    error: ErrorBody
+    error: DetailedErrorBody
 
 
 class ApiError(Exception):
-    """A refusal with its HTTP status; `code` is for programs, `message` and `hint` for people."""
+    """A refusal with its HTTP status; `code` and `details` are for programs, `message` and `hint`
+    for people."""
 
-    def __init__(self, status: int, code: str, message: str, *, hint: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        details: Message | None = None,
+    ) -> None:
         self.status = status
-        self.body = ErrorBody(code=code, message=message, hint=hint)
+        self.body = DetailedErrorBody(
+            code=code,
+            message=message,
+            hint=hint,
+            details=details.model_dump(mode="json") if details else None,
+        )
         super().__init__(message)
 
 
@@ -52,7 +73,10 @@ class NotFoundError(ApiError):
 def error_response(
     status: int, body: ErrorBody, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    return JSONResponse(ErrorReply(error=body).model_dump(), status_code=status, headers=headers)
+    error = body.model_dump()
+    if error.get("details") is None:
+        error.pop("details", None)
+    return JSONResponse({"error": error}, status_code=status, headers=headers)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

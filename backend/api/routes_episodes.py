@@ -12,6 +12,9 @@ from backend.api.episode_replies import (
     Discarded,
     Episode,
     EpisodeList,
+    Facets,
+    FacetWords,
+    ListWords,
     Steps,
     Take,
     TakeList,
@@ -21,10 +24,10 @@ from backend.api.file_ranges import file_response
 from backend.api.records import SessionRecords
 from backend.api.routes_session import Caller
 from backend.db.engine import Database
+from backend.db.episode_queries import FINAL_STATES, count_facets, list_episodes, scores_by
 from backend.db.models import EpisodeRow
-from backend.db.pages import MAX_LIMIT, InvalidPageError
-from backend.db.queries import FINAL_STATES, EpisodeFilter, EpisodeOrder, list_episodes
-from backend.domain import EpisodeState, Outcome, Role
+from backend.db.pages import InvalidPageError
+from backend.domain import EpisodeState, Role
 from backend.episodes.columns import steps_from_table
 from backend.episodes.format import EPISODES_DIR
 from backend.episodes.recovery import DISCARDED_DIR, RecoveryError
@@ -57,34 +60,36 @@ def episodes_router(database: Database, data_dir: Path, records: SessionRecords)
         return data_dir / parent / row.id
 
     @router.get("", summary="List episodes", responses=responses(400))
-    def list_all(
-        outcome: Annotated[Outcome | None, Query(description="only with this outcome")] = None,
-        q: Annotated[
-            str, Query(description="part of task, robot or operator, or beginning of an id")
-        ] = "",
-        state: Annotated[
-            list[EpisodeState] | None,
-            Query(description="only in these states; all but discarded when left out"),
-        ] = None,
-        session_id: Annotated[str | None, Query(description="only of this session")] = None,
-        order: Annotated[EpisodeOrder, Query(description="which come first")] = EpisodeOrder.NEWEST,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items a page")] = 50,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
-    ) -> EpisodeList:
+    def list_all(words: ListWords) -> EpisodeList:
         """One page of episodes, by the labels in force."""
-        wanted = EpisodeFilter(outcome=outcome, q=q, session_id=session_id)
-        if state:
-            wanted = EpisodeFilter(outcome=outcome, q=q, session_id=session_id, states=tuple(state))
         try:
             with database.read() as db:
-                page = list_episodes(db, wanted, order=order, limit=limit, cursor=cursor)
+                page = list_episodes(
+                    db,
+                    words.to_filter(),
+                    order=words.order,
+                    limit=words.limit,
+                    cursor=words.cursor,
+                )
+                ids = [row.id for row in page.items]
+                scores = scores_by(db, words.scored_by, ids) if words.scored_by else {}
         except InvalidPageError as error:
             raise ApiError(400, "page", str(error)) from error
         return EpisodeList(
-            items=[Episode.of(row) for row in page.items],
+            items=[
+                Episode.of(row, scored_by=words.scored_by, score=scores.get(row.id))
+                for row in page.items
+            ],
             total=page.total,
             next_cursor=page.next_cursor,
         )
+
+    @router.get("/facets", summary="Count episodes", responses=responses())
+    def count(words: FacetWords) -> Facets:
+        """How many episodes of a filter have which outcome, task, robot, checkpoint, operator and
+        flag: what one can filter by further, and how far that goes."""
+        with database.read() as db:
+            return Facets.of(count_facets(db, words.to_filter()))
 
     @router.get("/unfinished", summary="List unfinished takes", responses=responses())
     def list_unfinished() -> TakeList:
