@@ -33,10 +33,11 @@ from transformers import PreTrainedTokenizerFast
 
 from backend.domain import Outcome
 from backend.learning.config_files import load_config
+from backend.learning.embodiment import embodiment_of
 from backend.learning.inputs import dataset_stats, pixels
 from backend.learning.labels import make_labels
 from backend.learning.learner import Learner
-from backend.learning.models import embodiment_of, start_models
+from backend.learning.models import start_models
 from backend.learning.pi05_rl.modeling_pi05_rl import PI05RLPolicy
 from backend.learning.pi05_rl.processor_pi05_rl import AdvantagePromptStep, PromptTokenizerStep
 from backend.learning.pi05_rl.sizes import SIZES

@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.learning.replay import ChunkBatch, ChunkSampler, EpisodeArrays
+from backend.learning.arrays import ChunkBatch, EpisodeArrays
+from backend.learning.replay import ChunkSampler, Drawable, nothing_to_draw
 
 
 @dataclass(kw_only=True)
 class MixedSampler(ChunkSampler):
     """A `ChunkSampler` for a learner whose episodes come from sources with shares."""
 
-    # Source of each episode by its id, and share of the samples of each source.
+    # Source of each episode by its id, and share of the samples of each source; may be replaced
+    # just before `set_episodes`.
     source_of: Mapping[str, int]
     shares: Sequence[float]
     # Seconds, only ever subtracted.
     clock: Callable[[], float]
     # Time spent in drawing since the last `take_waited_s`.
     _waited_s: float = field(default=0.0, init=False)
-    _rows: dict[bool, list[np.ndarray]] = field(default_factory=dict, init=False)
+    _rows: dict[Drawable, list[np.ndarray]] = field(default_factory=dict, init=False)
 
     def set_episodes(
         self, episodes: Sequence[EpisodeArrays], *, longest: Mapping[str, int] | None = None
@@ -38,14 +40,24 @@ class MixedSampler(ChunkSampler):
         self._rows = {}
 
     def draw(
-        self, size: int, *, with_successors: bool = False, all_steps: bool = False
+        self,
+        size: int,
+        *,
+        with_successors: bool = False,
+        all_steps: bool = False,
+        judged_only: bool = False,
     ) -> ChunkBatch:
-        """Return `size` chunks, drawn with replacement, each source by its share."""
+        """Return `size` chunks, drawn with replacement, each source by its share.
+
+        Raises:
+            ValueError: There is no such step.
+        """
         before = self.clock()
-        rows = self._drawable_by_source(all_steps=all_steps)
+        which = Drawable(all_steps=all_steps, judged_only=judged_only)
+        rows = self._drawable_by_source(which)
         shares = np.array([s if len(r) else 0.0 for s, r in zip(self.shares, rows, strict=True)])
         if shares.sum() == 0:
-            raise ValueError("every step of every episode is left out: nothing can be drawn")
+            raise ValueError(nothing_to_draw(which))
         expected = size * shares / shares.sum()
         counts = np.floor(expected).astype(int)
         # What is left of a sample goes by chance, so that small shares are drawn now and then.
@@ -70,13 +82,12 @@ class MixedSampler(ChunkSampler):
         waited_s, self._waited_s = self._waited_s, 0.0
         return waited_s
 
-    def _drawable_by_source(self, *, all_steps: bool) -> list[np.ndarray]:
+    def _drawable_by_source(self, which: Drawable) -> list[np.ndarray]:
         """Number of episode and step of every chunk that may be drawn, int [n, 2], by source."""
-        if all_steps not in self._rows:
-            both = [self._drawable(online=o, all_steps=all_steps) for o in (False, True)]
-            rows = np.concatenate(both)
+        if which not in self._rows:
+            rows = np.concatenate([self._drawable(which, online=o) for o in (False, True)])
             source = np.array([self.source_of[e.episode_id] for e in self.episodes])
-            self._rows[all_steps] = [
+            self._rows[which] = [
                 rows[source[rows[:, 0]] == number] for number in range(len(self.shares))
             ]
-        return self._rows[all_steps]
+        return self._rows[which]

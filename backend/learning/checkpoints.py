@@ -19,12 +19,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from backend.learning.config import LearnerConfig, ModelConfig, WordConfig
+from backend.learning.embodiment import Embodiment
 from backend.learning.inputs import Stats, range_stats
 from backend.learning.lora import merged_weights
 from backend.learning.models import (
     CRITIC_FILE,
     MEANING_FILE,
-    Embodiment,
     Models,
     meaning_to_dict,
     start_models,

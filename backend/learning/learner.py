@@ -1,83 +1,77 @@
-"""The training steps: critic, actor, and both at once. Offline and online learners share them.
+"""What a learner does when: stages, extra critic updates, labels, episodes that come and go.
 
-An update draws `batch_size * accumulation` chunks and all its random numbers at once, then goes
-through them in micro-batches whose losses are divided by the counts of the whole: so accumulation
-gives the gradient of the big batch, padding, weights and all. One numpy generator makes every
-random number, so a run resumed from its state goes on bit for bit (on the CPU).
-
-Departures from the seed: in a joint update actor and critic share one batch and one pass of the
-vision tower (the seed drew two); extra critic updates read the critic's own prompt (its fell back
-to the actor's, which holds the advantage word).
+Offline and online learners share it. An update draws `batch_size * accumulation` chunks. One numpy
+generator makes every random number, so a run resumed from its state goes on bit for bit (on the
+CPU). The updates themselves are in `updates.py`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from lerobot.utils.constants import OBS_LANGUAGE_ATTENTION_MASK, OBS_LANGUAGE_TOKENS
-from torch import Tensor
 
-from backend.learning.advantages import awr_weights, decide_words, drop_words
+from backend.learning.arrays import ChunkBatch, EpisodeArrays
 from backend.learning.config import LearnerConfig
-from backend.learning.critic import Features, averaged_copy, critic_features
-from backend.learning.inputs import ModelInputs
-from backend.learning.labels import Labels, is_forced, make_labels, positive_fraction
-from backend.learning.lora import add_adapters
-from backend.learning.losses import masked_flow_loss
-from backend.learning.meter import Metrics, UpdateMeter
+from backend.learning.labels import Labels, make_labels, positive_fraction
+from backend.learning.meter import Metrics
 from backend.learning.models import Models
-from backend.learning.optimizer import MasterOptimizer, actor_rate, critic_rate, make_optimizer
-from backend.learning.replay import ChunkBatch, ChunkSampler, EpisodeArrays, Observations
+from backend.learning.replay import ChunkSampler
 from backend.learning.scoring import score_episodes
-from backend.learning.trainable import select_trainable
+from backend.learning.updates import Updates
+
+MakeSampler = Callable[[np.random.Generator], ChunkSampler]
 
 
-class Learner:
-    """Owns models, optimisers, sampler and randomness of one run, and makes its updates.
+class Learner(Updates):
+    """One run: its schedule, its sampler and its labels, besides what `Updates` owns.
 
     Use: `set_episodes`, then `train_step` until `done`; the schedule says what each step does.
     """
 
-    def __init__(self, models: Models, config: LearnerConfig) -> None:
-        self.models = models
-        self.config = config
-        self.rng = np.random.default_rng(config.seed)
-        self.inputs = ModelInputs(models.preprocessor)
+    def __init__(
+        self, models: Models, config: LearnerConfig, *, sampler: MakeSampler | None = None
+    ) -> None:
+        """Prepare to learn.
+
+        Args:
+            models: What is trained.
+            config: How.
+            sampler: Makes what batches are drawn with, from the run's randomness; one that knows
+                no sources when None.
+        """
+        super().__init__(models, config)
         self.step = 0
-        self.labels: Labels | None = None
-        actor_names, critic_names = select_trainable(
-            config.trainable, actor=models.policy, critic=models.critic
-        )
-        if config.lora is not None:
-            actor_names = add_adapters(models.policy, config.lora, actor_names, seed=config.seed)
-        self.actor_optimizer = make_optimizer(
-            models.policy, actor_names, config.optimizer, actor_rate
-        )
-        self.critic_optimizer = make_optimizer(
-            models.critic, critic_names, config.optimizer, critic_rate
-        )
-        uses_target = config.critic.learn_from == "td"
-        self.target = averaged_copy(models.critic) if uses_target else None
-        self.sampler = ChunkSampler(
-            horizon=config.model.chunk_size,
-            reward=config.reward,
-            rng=self.rng,
-            online_fraction=config.data.online_fraction,
+        self.sampler = (
+            sampler(self.rng)
+            if sampler is not None
+            else ChunkSampler(
+                horizon=config.model.chunk_size,
+                reward=config.reward,
+                rng=self.rng,
+                online_fraction=config.data.online_fraction,
+            )
         )
 
     def set_episodes(self, episodes: Sequence[EpisodeArrays]) -> None:
-        """Learn from these episodes from now on; labels of others are forgotten.
+        """Learn from these episodes from now on.
 
-        The scale of the returns never shrinks during a run, so that old values keep their meaning.
+        Labels in force are brought up to date: only new episodes are scored, only those that
+        changed are judged again, and the thresholds of known tasks stay until all are labelled
+        anew. The scale of the returns never shrinks during a run, so that old values keep their
+        meaning.
         """
+        before = {e.episode_id: e for e in self.sampler.episodes}
+        scale = dict(self.sampler.longest)
         self.sampler.set_episodes(episodes, longest=self.models.longest)
         self.models.longest = dict(self.sampler.longest)
-        if self.labels is not None and set(self.labels.values) != {e.episode_id for e in episodes}:
-            self.labels = None
-        if self.labels is not None:
-            self.sampler.leave_out(self.labels.left_out)
+        if self.labels is None:
+            return
+        changed = [
+            episode
+            for episode in episodes
+            if before.get(episode.episode_id) is not episode
+            or scale.get(episode.task) != self.sampler.longest[episode.task]
+        ]
+        self.take_labels(self._brought_up_to_date(self.labels, episodes, changed))
 
     @property
     def done(self) -> bool:
@@ -111,246 +105,71 @@ class Learner:
         return metrics
 
     def _draw_for_critic(self) -> ChunkBatch:
-        with_successors = self.config.critic.learn_from == "td"
-        size = self.config.optimizer.update_size
-        return self.sampler.draw(size, with_successors=with_successors, all_steps=True)
+        by_td = self.config.critic.learn_from == "td"
+        return self.sampler.draw(
+            self.config.optimizer.update_size,
+            with_successors=by_td,
+            all_steps=True,
+            judged_only=not by_td,
+        )
 
     def relabel(self) -> Metrics:
         """Score all episodes with the critic as it is, decide all words, and keep them."""
         episodes = self.sampler.episodes
-        if self._needs_labels:
-            scores = dict(score_episodes(self.models, episodes))
-            values = {name: score.values for name, score in scores.items()}
-        else:
-            values = {episode.episode_id: np.zeros(len(episode)) for episode in episodes}
+        values = self._values_of(episodes)
         self.take_labels(
             make_labels(episodes, values, config=self.config, longest=self.sampler.longest)
         )
         assert self.labels is not None
         return {"label_positive_fraction": positive_fraction(self.labels, self.config.words)}
 
-    @property
-    def _needs_labels(self) -> bool:
-        return self.config.words.mode != "none" or self.config.words.weighting != "none"
+    def _values_of(self, episodes: Sequence[EpisodeArrays]) -> dict[str, np.ndarray]:
+        if not self._needs_labels:
+            return {episode.episode_id: np.zeros(len(episode)) for episode in episodes}
+        return {name: score.values for name, score in score_episodes(self.models, episodes)}
+
+    def _brought_up_to_date(
+        self, labels: Labels, episodes: Sequence[EpisodeArrays], changed: Sequence[EpisodeArrays]
+    ) -> Labels:
+        """Labels of `episodes`, made anew for those that changed."""
+        # A value follows from what was seen, which no relabelling changes.
+        unknown = [e for e in changed if len(labels.values.get(e.episode_id, ())) != len(e)]
+        values = {**labels.values, **self._values_of(unknown)}
+        anew = make_labels(
+            changed,
+            values,
+            config=self.config,
+            longest=self.sampler.longest,
+            thresholds=self._with_new_tasks(labels, changed, values),
+        )
+        kept = [e.episode_id for e in episodes]
+
+        def laid_over[Of](old: Mapping[str, Of], new: Mapping[str, Of]) -> dict[str, Of]:
+            return {name: new[name] if name in new else old[name] for name in kept}
+
+        return Labels(
+            values={name: values[name] for name in kept},
+            advantages=laid_over(labels.advantages, anew.advantages),
+            words=laid_over(labels.words, anew.words),
+            left_out=laid_over(labels.left_out, anew.left_out),
+            thresholds=anew.thresholds,
+        )
+
+    def _with_new_tasks(
+        self,
+        labels: Labels,
+        changed: Sequence[EpisodeArrays],
+        values: Mapping[str, np.ndarray],
+    ) -> Mapping[str, float]:
+        """Thresholds in force, and those of tasks that come with these episodes."""
+        new = [e for e in changed if e.task not in labels.thresholds]
+        if self.config.words.mode != "two" or not new:
+            return labels.thresholds
+        first = make_labels(new, values, config=self.config, longest=self.sampler.longest)
+        return {**labels.thresholds, **first.thresholds}
 
     def take_labels(self, labels: Labels) -> None:
         """Use a label run, made here or before, for the actor."""
         self.labels = labels
         self.models.thresholds = dict(labels.thresholds)
         self.sampler.leave_out(labels.left_out)
-
-    def update_critic(self, batch: ChunkBatch) -> Metrics:
-        """Make one update of the critic on a batch of whatever size."""
-        optimizer = _must(self.critic_optimizer, "critic")
-        self.models.critic.train()
-        self.models.policy.eval()
-        meter = UpdateMeter()
-        counted = self._counted(batch)
-        for part in batch.parts(self.config.optimizer.batch_size):
-            inputs = self.inputs.for_critic(part.observations)
-            images, masks = self.models.policy.camera_images(inputs)
-            with torch.no_grad():
-                image_features = self.models.policy.image_features(images)
-            loss, _ = self._critic_loss(part, inputs, image_features, masks, counted, meter)
-            loss.backward()
-        metrics = {"critic_grad_norm": optimizer.step()}
-        self._move_target()
-        return metrics | meter.metrics()
-
-    def update_actor(self, batch: ChunkBatch) -> Metrics:
-        """Make one update of the actor on a batch of whatever size, with the labels in force."""
-        optimizer = _must(self.actor_optimizer, "actor")
-        self.models.policy.train()
-        words, advantages = self._labels_of(batch)
-        weights = np.ones(len(batch))
-        if self.config.words.weighting == "awr":
-            weights = awr_weights(
-                advantages,
-                tasks=batch.observations.tasks,
-                temperature=self.config.words.awr_temperature,
-            )
-        said = drop_words(words, rate=self.config.words.dropout, rng=self.rng)
-        noise, time = self._noise(len(batch))
-        total = float((~batch.action_is_pad).sum())
-        meter = UpdateMeter()
-        first = 0
-        for part in batch.parts(self.config.optimizer.batch_size):
-            rows = slice(first, first + len(part))
-            inputs = self.inputs.for_actor(part.observations, part.actions, said[rows])
-            errors = self.models.policy.flow_errors(inputs, noise=noise[rows], time=time[rows])
-            is_pad = torch.from_numpy(part.action_is_pad).to(errors.device)
-            weight = torch.as_tensor(weights[rows], dtype=errors.dtype, device=errors.device)
-            loss = masked_flow_loss(errors, is_pad, weights=weight, total=total)
-            loss.backward()
-            meter.add_flow(errors, is_pad, words[rows], total)
-            first += len(part)
-        metrics = {"actor_grad_norm": optimizer.step()}
-        if self._needs_labels:
-            metrics |= {
-                "advantage_mean": float(np.mean(advantages)),
-                "advantage_std": float(np.std(advantages)),
-            }
-        return metrics | meter.metrics()
-
-    def update_both(self, batch: ChunkBatch) -> Metrics:
-        """Make one update of critic and actor on the same batch and the same vision features.
-
-        The actor's words come from the live critic: advantages of one-chunk targets.
-        """
-        actor, critic = (
-            _must(self.actor_optimizer, "actor"),
-            _must(self.critic_optimizer, "critic"),
-        )
-        policy = self.models.policy
-        policy.train()
-        self.models.critic.train()
-        noise, time = self._noise(len(batch))
-        dropped = self.rng.random(len(batch)) < self.config.words.dropout
-        total = float((~batch.action_is_pad).sum())
-        meter = UpdateMeter()
-        counted = self._counted(batch)
-        first = 0
-        for part in batch.parts(self.config.optimizer.batch_size):
-            rows = slice(first, first + len(part))
-            inputs = self.inputs.for_critic(part.observations)
-            images, masks = policy.camera_images(inputs)
-            image_features = policy.image_features(images)
-            critic_loss, advantages = self._critic_loss(
-                part, inputs, image_features, masks, counted, meter
-            )
-            words = self._live_words(part, advantages)
-            said = [None if d else w for w, d in zip(words, dropped[rows], strict=True)]
-            blind = Observations(
-                tasks=part.observations.tasks, states=part.observations.states, images={}
-            )
-            errors = policy.flow_errors(
-                self.inputs.for_actor(blind, part.actions, said),
-                noise=noise[rows],
-                time=time[rows],
-                images=image_features,
-                img_masks=masks,
-            )
-            is_pad = torch.from_numpy(part.action_is_pad).to(errors.device)
-            (masked_flow_loss(errors, is_pad, total=total) + critic_loss).backward()
-            meter.add_flow(errors, is_pad, words, total)
-            first += len(part)
-        metrics = {"critic_grad_norm": critic.step(), "actor_grad_norm": actor.step()}
-        self._move_target()
-        return metrics | meter.metrics()
-
-    def _critic_loss(
-        self,
-        part: ChunkBatch,
-        inputs: Mapping[str, Any],
-        image_features: Sequence[Tensor],
-        masks: Sequence[Tensor],
-        counted: int,
-        meter: UpdateMeter,
-    ) -> tuple[Float[Tensor, ""], Float[np.ndarray, " b"]]:
-        """Return this part's share of the loss, and the advantages of its chunks (TD only)."""
-        critic = self.models.critic
-        output = critic(_features(self.models, inputs, image_features, masks))
-        values = critic.values(output)
-        if self.target is None:
-            targets = torch.as_tensor(part.returns, dtype=values.dtype, device=values.device)
-            terminal = torch.from_numpy(part.is_last).to(values.device)
-        else:
-            targets = self._td_targets(part)
-            terminal = torch.from_numpy(part.terminated).to(values.device)
-        known = targets.isfinite()
-        losses = critic.losses(output, targets.nan_to_num(), terminal=terminal)
-        meter.add_critic(losses[known], values[known], targets[known], counted)
-        advantages = (targets - values.detach()).double().cpu().numpy()
-        return (losses * known).sum() / counted, advantages
-
-    def _counted(self, batch: ChunkBatch) -> int:
-        """Return how many samples of an update have a target: truncated ones have no return."""
-        known = len(batch) if self.target is not None else int(np.isfinite(batch.returns).sum())
-        if known == 0:
-            raise ValueError(
-                "no chunk of this batch has a return: every episode drawn is unjudged; grade some "
-                "as success or failure, or set critic.learn_from to 'td'"
-            )
-        return known
-
-    @torch.no_grad()
-    def _td_targets(self, part: ChunkBatch) -> Float[Tensor, " b"]:
-        assert self.target is not None
-        assert part.successors is not None
-        inputs = self.inputs.for_critic(part.successors)
-        images, masks = self.models.policy.camera_images(inputs)
-        features = _features(self.models, inputs, self.models.policy.image_features(images), masks)
-        # The average is kept in float32; it is read in the precision that the live critic computes.
-        dtype = self.models.critic.layers[0].self_attn.q_proj.weight.dtype
-        with torch.autocast(
-            features.embeddings.device.type, dtype=dtype, enabled=dtype != torch.float32
-        ):
-            future = self.target.values(self.target(features).float())
-        rewards = torch.as_tensor(part.rewards, dtype=future.dtype, device=future.device)
-        discounts = torch.as_tensor(part.discounts, dtype=future.dtype, device=future.device)
-        return (rewards + discounts * future).clamp(*self.config.reward.value_range)
-
-    def _move_target(self) -> None:
-        """Move the averaged critic towards the float32 masters of the live one."""
-        optimizer, every = self.critic_optimizer, self.config.critic.target_every
-        if self.target is None or optimizer is None or optimizer.updates % every:
-            return
-        rate, trained = self.config.critic.target_rate, set(optimizer.names)
-        averages = dict(self.target.named_parameters())
-        with torch.no_grad():
-            for name in trained:
-                averages[name].lerp_(optimizer.master(name).float(), rate)
-
-    def _labels_of(self, batch: ChunkBatch) -> tuple[list[str | None], Float[np.ndarray, " b"]]:
-        if self.labels is None:
-            raise ValueError("the actor has no labels to learn from: relabel first")
-        where = list(zip(batch.episode_ids, batch.starts, strict=True))
-        words = [self.labels.words[name][start] for name, start in where]
-        return words, np.array([self.labels.advantages[name][start] for name, start in where])
-
-    def _live_words(
-        self, part: ChunkBatch, advantages: Float[np.ndarray, " b"]
-    ) -> list[str | None]:
-        return decide_words(
-            advantages,
-            config=self.config.words,
-            forced=is_forced(part.human_share, part.is_demonstration, self.config.words),
-            tasks=part.observations.tasks,
-            thresholds={},
-        )
-
-    def _noise(self, size: int) -> tuple[Float[Tensor, "b h m"], Float[Tensor, " b"]]:
-        """Draw the noise and the times of a whole update."""
-        config = self.models.policy.config
-        shape = (size, config.chunk_size, config.max_action_dim)
-        noise = self.rng.standard_normal(shape, dtype=np.float32)
-        beta = self.rng.beta(
-            config.time_sampling_beta_alpha, config.time_sampling_beta_beta, size=size
-        )
-        time = beta * config.time_sampling_scale + config.time_sampling_offset
-        device = config.device
-        return torch.from_numpy(noise).to(device), torch.from_numpy(time).float().to(device)
-
-
-def _features(
-    models: Models,
-    inputs: Mapping[str, Any],
-    image_features: Sequence[Tensor],
-    masks: Sequence[Tensor],
-) -> Features:
-    return critic_features(
-        models.policy,
-        image_features,
-        masks,
-        inputs[OBS_LANGUAGE_TOKENS],
-        inputs[OBS_LANGUAGE_ATTENTION_MASK],
-    )
-
-
-def _must(optimizer: MasterOptimizer | None, part: str) -> MasterOptimizer:
-    if optimizer is None:
-        raise ValueError(
-            f"this step trains the {part}, but trainable selects nothing of it: add {part!r} or "
-            f"set the schedule's {part} steps to 0"
-        )
-    return optimizer

@@ -5,8 +5,7 @@ through one path for both sizes. Folders are written by `checkpoints.py`.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from safetensors.torch import load_file
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import config_from_dict, config_to_dict
 from backend.learning.critic import Critic
+from backend.learning.embodiment import Embodiment, check_embodiment
 from backend.learning.inputs import Stats
 from backend.learning.pi05_rl.configuration_pi05_rl import PALIGEMMA_TOKENIZER, PI05RLConfig
 from backend.learning.pi05_rl.modeling_pi05_rl import PI05RLPolicy
@@ -29,7 +29,6 @@ from backend.learning.pi05_rl.processor_pi05_rl import (
     make_pi05_rl_pre_post_processors,
 )
 from backend.learning.pi05_rl.sizes import SIZES
-from backend.learning.replay import EpisodeArrays
 
 CRITIC_FILE = "critic.safetensors"
 # Learner config, scale of the returns, thresholds: what values and words of a checkpoint mean.
@@ -54,43 +53,6 @@ class Models:
     thresholds: dict[str, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Embodiment:
-    """What the robot shows and takes."""
-
-    cameras: tuple[str, ...]
-    state_dim: int
-    action_dim: int
-    # Names of the action dimensions, in order, for LeRobot's programs; None when unknown.
-    action_names: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not self.cameras:
-            raise ValueError("no cameras: π0.5 sees by at least one")
-        if min(self.state_dim, self.action_dim) < 1:
-            raise ValueError(
-                f"state_dim ({self.state_dim}) and action_dim ({self.action_dim}) must be above 0"
-            )
-
-
-def embodiment_of(episodes: Sequence[EpisodeArrays]) -> Embodiment:
-    """Return what these episodes have in common, refusing those that differ."""
-    found = {
-        Embodiment(
-            cameras=tuple(sorted(e.images)),
-            state_dim=e.states.shape[1],
-            action_dim=e.actions.shape[1],
-        )
-        for e in episodes
-    }
-    if len(found) != 1:
-        raise ValueError(
-            f"episodes of different robots cannot train one policy, got {sorted(map(str, found))}: "
-            "select those of one robot"
-        )
-    return found.pop()
-
-
 def start_models(
     config: LearnerConfig, embodiment: Embodiment, *, data_stats: Stats | None, device: str
 ) -> Models:
@@ -109,7 +71,9 @@ def start_models(
     kind = None if start is None else _checkpoint_type(start)
     if kind == "pi05_rl":
         models = load_models(start, device=device, dtype=config.model.dtype)
-        _check_embodiment(models.policy.config, embodiment, start)
+        check_embodiment(models.policy.config, embodiment, start)
+        if embodiment.action_names is not None:
+            models.policy.config.action_feature_names = list(embodiment.action_names)
         return _restarted(models, config, data_stats)
     if data_stats is None:
         raise ValueError(
@@ -257,16 +221,6 @@ def _policy_config(config: LearnerConfig, embodiment: Embodiment, device: str) -
         action_feature_names=None if names is None else list(names),
         push_to_hub=False,
     )
-
-
-def _check_embodiment(config: PI05RLConfig, embodiment: Embodiment, start: str | None) -> None:
-    has = Embodiment(
-        cameras=tuple(sorted(n.removeprefix(f"{OBS_IMAGES}.") for n in config.image_features)),
-        state_dim=config.robot_state_feature.shape[0],
-        action_dim=config.action_feature.shape[0],
-    )
-    if has != replace(embodiment, action_names=None, cameras=tuple(sorted(embodiment.cameras))):
-        raise ValueError(f"{start} is for {has}, the episodes are of {embodiment}")
 
 
 def _checkpoint_type(start: str) -> str:

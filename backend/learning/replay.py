@@ -1,20 +1,21 @@
-"""Episodes as arrays, and batches of action chunks drawn from them.
+"""Batches of action chunks drawn from episodes.
 
 A chunk never leaves its episode: what lies past the end is padding (`action_is_pad`), and whether
 the episode was terminated or truncated decides if its future is bootstrapped. The last steps are
-drawn like all others. Pictures stay uint8 until `inputs.py` makes them floats.
+drawn like all others.
+
+Episodes may come, go and change their outcome between two draws; what follows from an episode that
+did not change is kept.
 """
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 
-from backend.domain import Outcome
 from backend.learning.advantages import human_share
+from backend.learning.arrays import ChunkBatch, EpisodeArrays, Observations
 from backend.learning.config import RewardConfig
 from backend.learning.returns import (
     ChunkRewards,
@@ -23,127 +24,26 @@ from backend.learning.returns import (
     monte_carlo_returns,
 )
 
-
-@dataclass(frozen=True, kw_only=True)
-class EpisodeArrays:
-    """One whole attempt, as recorded, with the judgement in force.
-
-    Pictures may be any array that can be indexed by step (a memory map, for example).
-    """
-
-    # Unique; episodes are keyed by it, never by position.
-    episode_id: str
-    task: str
-    fps: float
-    # [steps, state dim] and [steps, action dim], float32, in the robot's own units.
-    states: Float[np.ndarray, "t s"]
-    actions: Float[np.ndarray, "t a"]
-    # [steps, height, width, 3] RGB, by camera name.
-    images: Mapping[str, UInt8[np.ndarray, "t h w 3"]]
-    # Who drove each step.
-    is_human: Bool[np.ndarray, " t"]
-    # `none` means truncated: nobody judged it, so its end says nothing about success.
-    outcome: Outcome
-    # Where it came from, which decides mixing and forcing.
-    source: Literal["offline", "online", "demonstration"] = "offline"
-
-    def __post_init__(self) -> None:
-        lengths = {
-            "states": len(self.states),
-            "actions": len(self.actions),
-            "is_human": len(self.is_human),
-            **{f"images[{name!r}]": len(frames) for name, frames in self.images.items()},
-        }
-        if len(set(lengths.values())) != 1 or len(self.states) == 0:
-            raise ValueError(
-                f"episode {self.episode_id}: every array needs the same number of steps, at least "
-                f"1, got {lengths}"
-            )
-        for name, array in (("states", self.states), ("actions", self.actions)):
-            if array.dtype != np.float32:
-                raise ValueError(
-                    f"episode {self.episode_id}: {name} are {array.dtype}, must be float32: half "
-                    "precision rounds joint angles"
-                )
-            if not np.isfinite(array).all():
-                step = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-                raise ValueError(f"episode {self.episode_id}: {name} of step {step} not finite")
-        for name, frames in self.images.items():
-            if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-                raise ValueError(
-                    f"episode {self.episode_id}: camera {name!r} is {frames.dtype} "
-                    f"{tuple(frames.shape)}, must be uint8 (steps, height, width, 3)"
-                )
-
-    def __len__(self) -> int:
-        return len(self.states)
-
-    @property
-    def terminated(self) -> bool:
-        """Whether somebody judged the end, so that nothing comes after it."""
-        return self.outcome is not Outcome.NONE
+__all__ = ["ChunkBatch", "ChunkSampler", "EpisodeArrays", "Observations"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observations:
-    """What the models see at b moments."""
+class Drawable:
+    """Which chunks a draw may pick."""
 
-    tasks: list[str]
-    states: Float[np.ndarray, "b s"]
-    images: dict[str, UInt8[np.ndarray, "b h w 3"]]
-
-    def rows(self, rows: slice) -> "Observations":
-        """Return some of the moments."""
-        return Observations(
-            tasks=self.tasks[rows],
-            states=self.states[rows],
-            images={name: frames[rows] for name, frames in self.images.items()},
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChunkBatch:
-    """b chunks and what is known about them."""
-
-    episode_ids: list[str]
-    starts: Int[np.ndarray, " b"]
-    observations: Observations
-    actions: Float[np.ndarray, "b h a"]
-    action_is_pad: Bool[np.ndarray, "b h"]
-    human_share: Float[np.ndarray, " b"]
-    is_demonstration: Bool[np.ndarray, " b"]
-    # True where the episode is judged and ends within the chunk; truncated where it is cut there.
-    terminated: Bool[np.ndarray, " b"]
-    truncated: Bool[np.ndarray, " b"]
-    # True return, NaN for truncated episodes, and whether `starts` is the judged last step.
-    returns: Float[np.ndarray, " b"]
-    is_last: Bool[np.ndarray, " b"]
-    rewards: Float[np.ndarray, " b"]
-    discounts: Float[np.ndarray, " b"]
-    # What is seen at the successor states; None unless asked for.
-    successors: Observations | None = None
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def parts(self, size: int) -> Iterator["ChunkBatch"]:
-        """Yield the batch in micro-batches of `size`, the last one maybe smaller."""
-        for first in range(0, len(self), size):
-            rows = slice(first, first + size)
-            yield ChunkBatch(
-                **{f.name: _rows(getattr(self, f.name), rows) for f in dataclasses.fields(self)}
-            )
-
-
-def _rows(value: Any, rows: slice) -> Any:
-    if value is None:
-        return None
-    return value.rows(rows) if isinstance(value, Observations) else value[rows]
+    # Those that are left out too, as the critic learns from all.
+    all_steps: bool = False
+    # Only of episodes whose true return is known: somebody judged them.
+    judged_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
+    """An episode and what follows from it."""
+
     episode: EpisodeArrays
+    # Steps of the longest episode of its task, by which its returns are scaled.
+    longest: int
     chunks: ChunkRewards
     returns: np.ndarray
     human: np.ndarray
@@ -161,13 +61,13 @@ class ChunkSampler:
     longest: dict[str, int] = field(default_factory=dict, init=False)
     _prepared: dict[str, _Prepared] = field(default_factory=dict, init=False)
     _left_out: Mapping[str, np.ndarray] = field(default_factory=dict, init=False)
-    # Rows that may be drawn, by whether online and whether all steps; made when first needed.
-    _starts: dict[tuple[bool, bool], np.ndarray] = field(default_factory=dict, init=False)
+    # Rows that may be drawn, by whether online and which; made when first needed.
+    _starts: dict[tuple[bool, Drawable], np.ndarray] = field(default_factory=dict, init=False)
 
     def set_episodes(
         self, episodes: Sequence[EpisodeArrays], *, longest: Mapping[str, int] | None = None
     ) -> None:
-        """Take these episodes instead of those before.
+        """Take these episodes instead of those before; returns of unchanged ones are kept.
 
         Args:
             episodes: Must differ in their ids.
@@ -182,43 +82,57 @@ class ChunkSampler:
         self.longest = longest_by_task(
             [*((e.task, len(e)) for e in episodes), *(longest or {}).items()]
         )
+        before, self._prepared = self._prepared, {}
         self._left_out = {}
-        self._prepared = {}
         self._starts = {}
         for episode in episodes:
-            chunks = chunk_rewards(
-                len(episode),
-                episode.outcome,
-                horizon=self.horizon,
-                longest=self.longest[episode.task],
-                config=self.reward,
+            known = before.get(episode.episode_id)
+            self._prepared[episode.episode_id] = (
+                known
+                if known is not None
+                and known.episode is episode
+                and known.longest == self.longest[episode.task]
+                else self._prepare(episode)
             )
-            self._prepared[episode.episode_id] = _Prepared(
-                episode=episode,
-                chunks=chunks,
-                returns=monte_carlo_returns(chunks, config=self.reward),
-                human=human_share(episode.is_human, self.horizon),
-            )
+
+    def _prepare(self, episode: EpisodeArrays) -> _Prepared:
+        longest = self.longest[episode.task]
+        chunks = chunk_rewards(
+            len(episode),
+            episode.outcome,
+            horizon=self.horizon,
+            longest=longest,
+            config=self.reward,
+        )
+        return _Prepared(
+            episode=episode,
+            longest=longest,
+            chunks=chunks,
+            returns=monte_carlo_returns(chunks, config=self.reward),
+            human=human_share(episode.is_human, self.horizon),
+        )
 
     def leave_out(self, left_out: Mapping[str, Bool[np.ndarray, " t"]]) -> None:
         """Start no chunk at these steps, by episode id, unless all steps are asked for."""
         self._left_out = left_out
         self._starts = {}
 
-    def _drawable(self, *, online: bool, all_steps: bool) -> Int[np.ndarray, "n 2"]:
+    def _drawable(self, which: Drawable, *, online: bool) -> Int[np.ndarray, "n 2"]:
         """Return number of episode and step of every chunk that may be drawn."""
-        if (online, all_steps) in self._starts:
-            return self._starts[online, all_steps]
+        if (online, which) in self._starts:
+            return self._starts[online, which]
         rows = [np.zeros((0, 2), dtype=int)]
         for number, (name, prepared) in enumerate(self._prepared.items()):
             if (prepared.episode.source == "online") is not online:
                 continue
+            if which.judged_only and not prepared.episode.terminated:
+                continue
             steps = np.arange(len(prepared.episode))
-            if not all_steps and name in self._left_out:
+            if not which.all_steps and name in self._left_out:
                 steps = steps[~self._left_out[name]]
             rows.append(np.stack([np.full(len(steps), number), steps], axis=1))
-        self._starts[online, all_steps] = np.concatenate(rows)
-        return self._starts[online, all_steps]
+        self._starts[online, which] = np.concatenate(rows)
+        return self._starts[online, which]
 
     @property
     def episodes(self) -> list[EpisodeArrays]:
@@ -234,7 +148,12 @@ class ChunkSampler:
         return self._prepared[episode_id].returns
 
     def draw(
-        self, size: int, *, with_successors: bool = False, all_steps: bool = False
+        self,
+        size: int,
+        *,
+        with_successors: bool = False,
+        all_steps: bool = False,
+        judged_only: bool = False,
     ) -> ChunkBatch:
         """Return `size` chunks drawn with replacement.
 
@@ -242,9 +161,16 @@ class ChunkSampler:
             size: Chunks of the batch.
             with_successors: Also what is seen at the successor states.
             all_steps: Draw from the steps that are left out too, as the critic does.
+            judged_only: Draw only from episodes that somebody judged: others have no return.
+
+        Raises:
+            ValueError: There is no such step.
         """
-        starts = {o: self._drawable(online=o, all_steps=all_steps) for o in (False, True)}
+        which = Drawable(all_steps=all_steps, judged_only=judged_only)
+        starts = {o: self._drawable(which, online=o) for o in (False, True)}
         online = round(size * self.online_fraction)
+        if len(starts[True]) == len(starts[False]) == 0:
+            raise ValueError(nothing_to_draw(which))
         if len(starts[True]) == 0 or len(starts[False]) == 0:
             online = size if len(starts[True]) else 0
         picks = []
@@ -285,6 +211,16 @@ class ChunkSampler:
             discounts=np.array([p.chunks.discounts[s] * p.chunks.bootstraps[s] for p, s in rows]),
             successors=successors,
         )
+
+
+def nothing_to_draw(which: Drawable) -> str:
+    """Why there is no chunk, and what to do."""
+    if which.judged_only:
+        return (
+            "every episode is unjudged, so no chunk has a return: grade some as success or "
+            "failure, or set critic.learn_from to 'td'"
+        )
+    return "every step of every episode is left out: nothing can be drawn"
 
 
 def _window(

@@ -21,11 +21,12 @@ from backend.learning.checkpoints import (
 )
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import config_from_dict, config_to_dict
+from backend.learning.embodiment import embodiment_of
 from backend.learning.inputs import dataset_stats
 from backend.learning.labels import make_labels
-from backend.learning.learner import Learner, Metrics
+from backend.learning.learner import Learner, MakeSampler
+from backend.learning.meter import Metrics
 from backend.learning.models import (
-    embodiment_of,
     load_models,
     pretrained_folder,
     start_models,
@@ -53,21 +54,48 @@ def split_held_out(
     return training, held_out
 
 
-def start_run(config: LearnerConfig, episodes: Sequence[EpisodeArrays], *, device: str) -> Learner:
-    """Return the learner of a new run on these episodes."""
+def start_run(
+    config: LearnerConfig,
+    episodes: Sequence[EpisodeArrays],
+    *,
+    device: str,
+    action_names: Sequence[str] | None = None,
+    sampler: MakeSampler | None = None,
+) -> Learner:
+    """Return the learner of a new run on these episodes.
+
+    Args:
+        config: Of the run.
+        episodes: Of one robot.
+        device: `cpu`, `cuda`, …
+        action_names: Names of the action's dimensions, in order; a checkpoint remembers them, and
+            the robot that it is to drive must have the same. None when unknown.
+        sampler: See `Learner`.
+    """
     _allow_tf32()
-    models = start_models(
-        config, embodiment_of(episodes), data_stats=dataset_stats(episodes), device=device
-    )
-    learner = Learner(models, config)
+    embodiment = embodiment_of(episodes, action_names=action_names)
+    models = start_models(config, embodiment, data_stats=dataset_stats(episodes), device=device)
+    learner = Learner(models, config, sampler=sampler)
     learner.set_episodes(episodes)
     return learner
 
 
-def resume_run(checkpoint: Path, episodes: Sequence[EpisodeArrays], *, device: str) -> Learner:
+def resume_run(
+    checkpoint: Path,
+    episodes: Sequence[EpisodeArrays],
+    *,
+    device: str,
+    sampler: MakeSampler | None = None,
+) -> Learner:
     """Return the learner as it was when the checkpoint was written.
 
     With the same episodes it goes on as if it had never stopped, bit for bit on the CPU.
+
+    Args:
+        checkpoint: Its folder.
+        episodes: To go on with.
+        device: `cpu`, `cuda`, …
+        sampler: See `Learner`.
 
     Raises:
         FileNotFoundError: The checkpoint has no training state.
@@ -82,7 +110,7 @@ def resume_run(checkpoint: Path, episodes: Sequence[EpisodeArrays], *, device: s
         models.policy.load_weights(read_weights(start))
     models.policy.train()
     models.longest = state["longest"]
-    learner = Learner(models, config)
+    learner = Learner(models, config, sampler=sampler)
     learner.step = state["step"]
     learner.rng.bit_generator.state = state["rng"]
     _restore(learner, tensors, state)

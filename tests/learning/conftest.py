@@ -9,9 +9,10 @@ from hypothesis import settings
 
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import load_config
+from backend.learning.embodiment import embodiment_of
 from backend.learning.inputs import dataset_stats
 from backend.learning.learner import Learner
-from backend.learning.models import Models, embodiment_of, start_models
+from backend.learning.models import Models, start_models
 from backend.learning.replay import EpisodeArrays
 from backend.learning.training import start_run
 from tests.learning.synthetic import good_and_bad

@@ -1,12 +1,14 @@
 """Updates: what learns, what does not, and that accumulation is the big batch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from backend.domain import Outcome
 from backend.learning.learner import Learner
-from backend.learning.replay import EpisodeArrays
+from backend.learning.scoring import score_episodes
 from backend.learning.training import (
     StopTraining,
     resume_run,
@@ -206,21 +208,33 @@ def test_under_bf16_head_target_and_masters_are_float32(make_learner):
     assert {p.dtype for p in learner.target.parameters()} == {torch.float32}
 
 
-def test_relabelling_an_episode_changes_what_is_learned_next(make_learner, episodes):
-    learner = make_learner()
+def test_relabelling_an_episode_changes_what_is_learned_next(make_learner, episodes, monkeypatch):
+    learner = make_learner({"words.positive_fraction": 0.5})
     learner.relabel()
-    turned = [
-        EpisodeArrays(
-            **{**vars(e), "outcome": Outcome.FAILURE, "episode_id": f"new {e.episode_id}"}
-        )
-        for e in episodes
-    ]
+    before, scored = learner.labels, []
+    turned = replace(episodes[0], outcome=Outcome.FAILURE)
+    known, returns = episodes[1], learner.sampler.returns_of(episodes[1].episode_id)
+    new = make_episode("new", steps=12, outcome=Outcome.SUCCESS)
+    other = make_episode("other", steps=12, task="wave")
+    monkeypatch.setattr(
+        "backend.learning.learner.score_episodes",
+        lambda models, some: scored.extend(some) or score_episodes(models, some),
+    )
 
-    learner.set_episodes(turned)
+    learner.set_episodes([turned, *episodes[1:-1], new, other])
 
-    assert learner.labels is None
-    returns = [learner.sampler.returns_of(e.episode_id) for e in turned]
-    assert all((r == -1.0).all() for r in returns)
+    assert (learner.sampler.returns_of(turned.episode_id) == -1.0).all()
+    assert learner.sampler.returns_of(known.episode_id) is returns, "derived once"
+    assert scored == [new, other], "only what was never seen is scored"
+    labels = learner.labels
+    assert labels.values.keys() == {e.episode_id for e in [turned, *episodes[1:-1], new, other]}
+    assert labels.values[turned.episode_id] is before.values[turned.episode_id]
+    assert labels.words[known.episode_id] is before.words[known.episode_id]
+    # Seen as before and failed after all: worse than it was.
+    assert labels.advantages[turned.episode_id][-1] < before.advantages[turned.episode_id][-1] - 0.1
+    assert labels.thresholds[turned.task] == before.thresholds[turned.task]
+    assert np.mean([word == "positive" for word in labels.words["other"]]) == 0.5
+    learner.update_actor(learner.sampler.draw(8))
 
 
 def test_the_scale_of_the_returns_never_shrinks_during_a_run(make_learner, episodes):
@@ -230,6 +244,16 @@ def test_the_scale_of_the_returns_never_shrinks_during_a_run(make_learner, episo
     learner.set_episodes([make_episode("short", steps=3, task=episodes[0].task)])
 
     assert learner.models.longest == longest
+
+
+def test_the_critic_draws_only_episodes_that_teach_it_something(make_learner):
+    cut = [make_episode(f"cut-{n}", outcome=Outcome.NONE) for n in range(8)]
+    learner = make_learner(of=[*cut, make_episode("judged", steps=2)])
+
+    learner.train_step()
+
+    batch = learner.sampler.draw(64, all_steps=True, judged_only=True)
+    assert set(batch.episode_ids) == {"judged"}
 
 
 def test_a_batch_of_unjudged_episodes_cannot_teach_monte_carlo_returns(make_learner):

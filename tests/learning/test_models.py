@@ -20,10 +20,11 @@ from backend.learning.checkpoints import (
 )
 from backend.learning.config_files import load_config
 from backend.learning.critic import Critic, Features
+from backend.learning.embodiment import embodiment_of
 from backend.learning.inputs import dataset_stats
 from backend.learning.learner import Learner
 from backend.learning.lora import merged_weights
-from backend.learning.models import embodiment_of, load_models, start_models
+from backend.learning.models import load_models, start_models
 from backend.learning.optimizer import MasterOptimizer
 from backend.learning.pi05_rl.configuration_pi05_rl import PI05RLConfig
 from backend.learning.pi05_rl.modeling_pi05_rl import PI05RLPolicy
@@ -369,6 +370,26 @@ def test_a_checkpoint_of_another_robot_is_refused(tiny):
 
     with pytest.raises(ValueError, match="the episodes are of"):
         start_run(config, [make_episode("a", cameras=("top",))], device="cpu")
+
+
+def test_a_checkpoint_knows_the_joints_it_moves_and_keeps_to_them(make_learner, episodes, tmp_path):
+    joints = ["shoulder_pan.pos", "gripper.pos"]
+    config = debug_config({"model.start_from": str(save_run(make_learner(), tmp_path / "old"))})
+
+    named = start_run(config, episodes, device="cpu", action_names=joints)
+    folder = save_run(named, tmp_path / "named")
+
+    assert resume_run(folder, episodes, device="cpu").models.policy.config.action_feature_names == (
+        joints
+    )
+    again = debug_config({"model.start_from": str(folder)})
+    other = [joints[0], "elbow_flex.pos"]
+    with pytest.raises(
+        ValueError, match=r"moves shoulder_pan\.pos, gripper\.pos, the episodes are"
+    ):
+        start_run(again, episodes, device="cpu", action_names=other)
+    with pytest.raises(ValueError, match=r"2 numbers cannot have the names shoulder_pan\.pos$"):
+        start_run(again, episodes, device="cpu", action_names=joints[:1])
 
 
 def test_checkpoints_hold_safetensors_and_json_only_and_hide_while_written(make_learner, tmp_path):
