@@ -67,6 +67,8 @@ class EpisodeState(StrEnum):
     """Life of an episode's folder."""
 
     RECORDING = "recording"
+    # Recorded on another computer, which has yet to send it, or all of it.
+    UPLOADING = "uploading"
     # Its recorder died: waits for a person to recover or discard it.
     UNFINISHED = "unfinished"
     FINISHED = "finished"

@@ -1,5 +1,8 @@
 """Brings what lies in episode folders into the database: started, finished, recovered, discarded.
 
+An episode that is recorded on another computer has a row before it has a folder here; what is known
+of it until then is what its recorder said.
+
 The folder is the truth for an episode's facts, and everything here may be repeated: a row is made
 or brought up to date, and the grade given at the end becomes a label event once, recognised by the
 command that gave it. `reconcile` does it for all folders when the server starts.
@@ -26,6 +29,9 @@ from backend.episodes.store import EpisodeFormatError, read_end, read_header
 from backend.review import EpisodeNotFoundError, add_label, current_labels
 
 logger = logging.getLogger(__name__)
+
+# Episodes on their way from another computer, each in a folder of its own.
+INCOMING_DIR = "incoming"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,40 @@ def ingest_finished(db: Session, folder: Path) -> EpisodeRow:
     if end.outcome is not Outcome.NONE:
         _ingest_grade(db, header, end)
     return row
+
+
+def ingest_distant_start(db: Session, header: EpisodeHeader) -> None:
+    """An episode is being recorded on another computer, or still is after a break of the link."""
+    row = _row(db, header, EpisodeState.RECORDING)
+    if row.state == EpisodeState.UPLOADING:
+        row.state = EpisodeState.RECORDING
+
+
+def ingest_distant_end(
+    db: Session,
+    episode_id: str,
+    *,
+    end_reason: EndReason,
+    num_steps: int,
+    num_human_steps: int,
+    ended_s: float,
+) -> None:
+    """It is over there and has yet to come; its grade comes with it."""
+    row = db.get(EpisodeRow, episode_id)
+    if row is not None and row.state == EpisodeState.RECORDING:
+        row.state = EpisodeState.UPLOADING
+        row.end_reason = end_reason.value
+        row.num_steps = num_steps
+        row.num_human_steps = num_human_steps
+        row.ended_s = ended_s
+
+
+def lose_distant(db: Session, data_dir: Path) -> None:
+    """Nobody hears the other computer: what it recorded waits there until it sends it."""
+    recording = select(EpisodeRow).where(EpisodeRow.state == EpisodeState.RECORDING)
+    for row in db.scalars(recording):
+        if _is_expected(data_dir, row.id):
+            row.state = EpisodeState.UPLOADING
 
 
 def recover_take(database: Database, data_dir: Path, episode_id: str) -> EpisodeRow:
@@ -126,7 +166,7 @@ def reconcile(database: Database, data_dir: Path) -> Reconciliation:
             except EpisodeFormatError as error:
                 found.damaged[id] = str(error)
         for id in known.keys() - folders.keys():
-            _reconcile_row(known[id], found)
+            _reconcile_row(known[id], found, is_expected=_is_expected(data_dir, id))
     return found
 
 
@@ -153,7 +193,10 @@ def _reconcile_folder(
         row.num_steps = take.num_steps
 
 
-def _reconcile_row(row: EpisodeRow, found: Reconciliation) -> None:
+def _reconcile_row(row: EpisodeRow, found: Reconciliation, *, is_expected: bool) -> None:
+    if row.state == EpisodeState.UPLOADING or (row.state == EpisodeState.RECORDING and is_expected):
+        # Another computer has it.
+        return
     if row.state in FINAL_STATES:
         found.missing.append(row.id)
         logger.error("the folder of episode %s is gone; its row and labels are kept", row.id)
@@ -214,6 +257,10 @@ def _source(header: EpisodeHeader, command: CommandRow | None) -> str:
     if header.policy == IMPORTED_POLICY:
         return "import"
     return command.source if command else "key"
+
+
+def _is_expected(data_dir: Path, episode_id: str) -> bool:
+    return (data_dir / INCOMING_DIR / episode_id).is_dir()
 
 
 def _take_folder(data_dir: Path, episode_id: str) -> Path:

@@ -28,6 +28,7 @@ from backend.api.clock import Clock
 from backend.api.command_log import CommandRows
 from backend.api.commands import CommandPath
 from backend.api.control_socket import control_router
+from backend.api.episode_inbox import EpisodeInbox
 from backend.api.live import Live
 from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
@@ -44,6 +45,7 @@ from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
 from backend.api.routes_system import system_router
 from backend.api.routes_training import training_router
+from backend.api.routes_upload import upload_router
 from backend.api.routes_video_rule import video_rule_router
 from backend.db.engine import Database, migrate, open_database
 from backend.jobs.runner import JobRunner
@@ -113,6 +115,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     gatekeeper = Gatekeeper(settings, machine_names=machine_names())
     token = actor_token(data_dir, os.environ)
     actor = _actor(settings, data_dir) if settings.actor else None
+    inbox = EpisodeInbox(data_dir)
     live = Live(
         clock=clock,
         data_dir=data_dir,
@@ -120,9 +123,10 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
         policy=settings.policy,
         profile=settings.profile,
         actor_process=actor.status if actor else lambda: _no_actor(settings),
+        uploads=inbox.shares,
     )
     jobs = JobRunner(database, data_dir, clock=clock.wall_s)
-    records = SessionRecords(live, database, data_dir=data_dir)
+    records = SessionRecords(live, database, data_dir=data_dir, inbox=inbox)
     commands = CommandPath(live, CommandRows(database, wall_s=clock.wall_s))
 
     @asynccontextmanager
@@ -161,6 +165,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             control_router(live, commands),
             actor_router(live, commands, records, token=token, nonce=new_nonce(data_dir)),
             actor_files_router(data_dir, token=token),
+            upload_router(inbox, live, records, token=token),
             session_router(live, commands),
             episodes_router(database, data_dir, records),
             jobs_router(jobs, database, data_dir),
@@ -220,6 +225,7 @@ def _actor(settings: Settings, data_dir: Path) -> ActorProcess:
             *("--robot", robot),
             *("--policy", settings.policy),
             *("--data-dir", str(data_dir)),
+            *("--leave-after-s", "600"),
         ],
         data_dir=data_dir,
         server_url=settings.actor_url,

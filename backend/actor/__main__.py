@@ -12,6 +12,7 @@ can be recovered. This file builds the parts and waits; what they do is theirs.
 
 import argparse
 import logging
+import math
 import os
 import shutil
 import signal
@@ -27,7 +28,7 @@ from backend.actor.inbox import Inbox
 from backend.actor.link import Link
 from backend.actor.loop import ControlLoop
 from backend.actor.news import News
-from backend.actor.place import Place
+from backend.actor.place import Disk, Place
 from backend.actor.presence import AnotherActorError, Presence
 from backend.actor.priority import LOOP_PRIORITY, put_process_before_others, run_on_time
 from backend.actor.promotion import Promotions
@@ -37,6 +38,8 @@ from backend.actor.rigging import LeRobotRigs
 from backend.actor.safety import SafetyTimes
 from backend.actor.server_http import ServerHttp
 from backend.actor.session import LiveSession
+from backend.actor.spool import Spool
+from backend.actor.uploads import Uploads
 from backend.episodes.store import EpisodeWriter
 
 log = logging.getLogger("backend.actor")
@@ -60,6 +63,12 @@ class Options:
     name: str
     # As given with --token; empty to look for it elsewhere.
     token: str = field(default="", repr=False)
+    # Where the server is on another computer: GB that episodes may take here once it has them,
+    # and Mbit/s at which they leave, 0 for no limit.
+    spool_gb: float = 20.0
+    upload_mbit: float = 0.0
+    # Seconds without a server after which it ends by itself; 0 for never.
+    leave_after_s: float = 0.0
 
 
 def parse(arguments: list[str]) -> Options:
@@ -84,6 +93,26 @@ def parse(arguments: list[str]) -> Options:
         help=f"what `{TOKEN_FILE}` in the server's data directory says; others on this computer "
         f"can read a command line, {TOKEN_VARIABLE} they cannot",
     )
+    parser.add_argument(
+        "--spool-gb",
+        type=float,
+        default=Options.spool_gb,
+        help="with a server on another computer: how much disk episodes may take here once the "
+        "server has them; those it has not are never removed",
+    )
+    parser.add_argument(
+        "--upload-mbit",
+        type=float,
+        default=Options.upload_mbit,
+        help="with a server on another computer: Mbit/s at which episodes leave, so that pictures "
+        "and keys are not held up on a slow link; 0 for no limit",
+    )
+    parser.add_argument(
+        "--leave-after-s",
+        type=float,
+        default=Options.leave_after_s,
+        help="end when no server was there for so many seconds; 0 for never",
+    )
     given = parser.parse_args(arguments)
     if not given.server.startswith(("ws://", "wss://")):
         parser.error(f"--server is an address like ws://127.0.0.1:7860, got {given.server!r}")
@@ -94,6 +123,9 @@ def parse(arguments: list[str]) -> Options:
         data_dir=given.data_dir.resolve(),
         name=given.name,
         token=given.token.strip(),
+        spool_gb=given.spool_gb,
+        upload_mbit=given.upload_mbit,
+        leave_after_s=given.leave_after_s,
     )
 
 
@@ -133,11 +165,27 @@ def run(options: Options) -> bool:
     link = Link(url=options.server, token=token, clock=clock, place=place)
     inbox = Inbox(send=link.send)
     deadman = Deadman(times=times, now_s=clock.now_s())
+    news = News(outlet=link, clock=clock)
+    spool = Spool(episodes_dir, keep_bytes=int(options.spool_gb * 1e9))
+    uploads = Uploads(
+        spool=spool,
+        http=http,
+        place=place,
+        news=news,
+        clock=clock,
+        limit_mbit=options.upload_mbit,
+    )
+    place.on_connect(uploads.wake)
     recorder = Recorder(
-        create=lambda header: EpisodeWriter.create(episodes_dir, header),
-        events=News(outlet=link, clock=clock),
+        create=lambda header: (
+            EpisodeWriter.create(episodes_dir, header)
+            if place.disk is Disk.SHARED
+            else spool.create(header)
+        ),
+        events=news,
         free_bytes=lambda: shutil.disk_usage(episodes_dir).free,
         limits=RecorderLimits(),
+        released=uploads.wake,
     )
     promotions = Promotions(load=rigs.load_policy)
     session = LiveSession(
@@ -153,7 +201,13 @@ def run(options: Options) -> bool:
         clock=clock,
     )
     loop = ControlLoop(
-        session=session, inbox=inbox, deadman=deadman, outlet=link, clock=clock, times=times
+        session=session,
+        inbox=inbox,
+        deadman=deadman,
+        outlet=link,
+        clock=clock,
+        times=times,
+        abandoned_s=options.leave_after_s or math.inf,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
@@ -169,6 +223,7 @@ def run(options: Options) -> bool:
             failed.set()
 
     try:
+        uploads.start()
         link.start(inbox=inbox, deadman=deadman, promotions=promotions)
         thread = threading.Thread(target=work, name="loop")
         thread.start()
@@ -178,6 +233,7 @@ def run(options: Options) -> bool:
     finally:
         recorder.close()
         link.close()
+        uploads.close()
         http.close()
     return not failed.is_set()
 

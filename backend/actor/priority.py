@@ -18,8 +18,9 @@ log = logging.getLogger(__name__)
 # Any real-time priority comes before all ordinary threads; among them the higher one goes first.
 LOOP_PRIORITY = 10
 HELPER_PRIORITY = 5
-# For all the other threads of this process.
+# For all the other threads of this process, and for those that have time.
 PROCESS_NICENESS = -5
+PATIENT_NICENESS = 10
 
 
 def run_on_time(priority: int) -> bool:
@@ -42,3 +43,9 @@ def put_process_before_others() -> None:
     """Let this process, and the threads it starts from here on, run before ordinary ones."""
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, PROCESS_NICENESS)
+
+
+def give_way() -> None:
+    """Let the calling thread run when nothing else of this process wants to."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENT_NICENESS)

@@ -73,11 +73,20 @@ class Recorder:
         events: RecorderEvents,
         free_bytes: Callable[[], int],
         limits: RecorderLimits,
+        released: Callable[[], None] = lambda: None,
     ) -> None:
+        """Args:
+        create: Makes the folder of a take.
+        events: Told what happens.
+        free_bytes: Of the disk that takes the episodes.
+        limits: What may be used.
+        released: Called when a take's folder is left alone, be it whole or not.
+        """
         self._create = create
         self._events = events
         self._free_bytes = free_bytes
         self._limits = limits
+        self._released = released
         self._queue: queue.Queue[EpisodeHeader | Step | _End | None] = queue.Queue()
         self._lock = threading.Lock()
         self._waiting_bytes = 0
@@ -193,6 +202,7 @@ class Recorder:
         if finished and header is not None:
             self._writer = None
             self._events.episode_finished(header, end)
+            self._released()
         self._leave()
         self._header = None
         with self._lock:
@@ -224,6 +234,7 @@ class Recorder:
             with contextlib.suppress(Exception):
                 self._writer.close()
             self._writer = None
+            self._released()
 
     def _look_at_disk(self) -> None:
         self._disk_free = self._free_bytes()

@@ -60,6 +60,8 @@ class Happenings(Protocol):
 
     def episode_finished(self, message: EpisodeFinished) -> None: ...
 
+    def left(self) -> None: ...
+
 
 def actor_router(
     live: Live, commands: CommandPath, happenings: Happenings, *, token: str, nonce: str
@@ -99,6 +101,7 @@ def actor_router(
         finally:
             if live.line.detach(outbox):
                 live.actor_left()
+                happenings.left()
             # One that was replaced still has a socket.
             await close(socket, TRY_AGAIN_LATER, "the connection was given up")
 

@@ -20,7 +20,15 @@ from backend.api.actor_line import ActorLine
 from backend.api.auth import User
 from backend.api.clock import Clock
 from backend.api.lease import Holder, LeaseBook
-from backend.api.messages import ActorStatus, Counts, Lease, LeaseInfo, LiveHello, SessionNow
+from backend.api.messages import (
+    ActorStatus,
+    Counts,
+    Lease,
+    LeaseInfo,
+    LiveHello,
+    SessionNow,
+    UploadNow,
+)
 from backend.api.viewers import Viewer, Viewers
 from backend.domain import Driver, Phase
 from backend.wire import (
@@ -70,10 +78,12 @@ class Live:
         policy: str,
         profile: str,
         actor_process: Callable[[], ActorStatus],
+        uploads: Callable[[], dict[str, float]],
     ) -> None:
         """Args:
         robot, policy: What `open` takes unless told otherwise; shown while closed.
         actor_process: State of the actor's process as far as this server knows it.
+        uploads: Share of each episode that is on its way here; returns at once.
         """
         self.clock = clock
         self.line = ActorLine(clock)
@@ -91,6 +101,7 @@ class Live:
         self._policy = policy
         self._profile = profile
         self._actor_process = actor_process
+        self._uploads = uploads
         self._changed = asyncio.Event()
 
     # -- what there is ------------------------------------------------------------------------
@@ -127,6 +138,10 @@ class Live:
             possible=possible(phase) if connected else [],
             disk_free_bytes=shutil.disk_usage(self._data_dir).free,
             unfinished=self.ledger.unfinished,
+            uploads=[
+                UploadNow(episode_id=episode_id, share=share)
+                for episode_id, share in self._uploads().items()
+            ],
         )
 
     def _default_policy(self) -> str:

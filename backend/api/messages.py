@@ -42,6 +42,14 @@ class Counts(Documented):
     attempts_per_hour: float | None = None
 
 
+class UploadNow(Documented):
+    """An episode that another computer recorded and that is not whole here yet."""
+
+    episode_id: str
+    share: float
+    """How much of it is here, 0 to 1."""
+
+
 class LeaseInfo(Documented):
     """Who may drive. A client is one open control socket."""
 
@@ -77,6 +85,8 @@ class SessionNow(Documented):
     disk_free_bytes: int
     unfinished: int
     """Takes that wait to be recovered or discarded."""
+    uploads: list[UploadNow] = Field(default_factory=list)
+    """Episodes on their way here from the robot's computer; one being recorded is one of them."""
 
 
 class LiveHello(Documented):

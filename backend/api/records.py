@@ -14,15 +14,19 @@ from pathlib import Path
 from sqlalchemy import select
 
 from backend.api.counts import counts_of
+from backend.api.episode_inbox import EpisodeInbox
 from backend.api.live import Ledger, Live
 from backend.db.engine import Database
 from backend.db.models import SessionRow
 from backend.db.queries import count_session, last_final_episode, list_sessions
-from backend.episodes.format import EPISODES_DIR
+from backend.episodes.format import EPISODES_DIR, FINAL_FILE, CameraSize, EpisodeHeader
 from backend.intake import (
     Reconciliation,
+    ingest_distant_end,
+    ingest_distant_start,
     ingest_finished,
     ingest_started,
+    lose_distant,
     reconcile,
     unfinished_takes,
 )
@@ -34,8 +38,11 @@ log = logging.getLogger(__name__)
 class SessionRecords:
     """Sessions and episodes as rows, from the actor's reports."""
 
-    def __init__(self, live: Live, database: Database, *, data_dir: Path) -> None:
+    def __init__(
+        self, live: Live, database: Database, *, data_dir: Path, inbox: EpisodeInbox
+    ) -> None:
         self._live = live
+        self._inbox = inbox
         self._database = database
         self._data_dir = data_dir
         self._episodes_dir = data_dir / EPISODES_DIR
@@ -49,22 +56,60 @@ class SessionRecords:
         self._later("the session", lambda: self._follow(hello))
         if self._actor_pid not in (None, hello.pid):
             # The one before may have left a take.
+            self.left()
             self.look_again()
         self._actor_pid = hello.pid
 
     def episode_started(self, message: EpisodeStarted) -> None:
+        hello = self._live.line.hello if self._live.line.is_apart else None
+
         def write() -> None:
+            if hello is not None:
+                self._inbox.expect(message.episode_id)
             with self._database.write() as db:
-                ingest_started(db, self._episodes_dir / message.episode_id)
+                if hello is not None:
+                    ingest_distant_start(db, _header_of(message, hello))
+                else:
+                    ingest_started(db, self._episodes_dir / message.episode_id)
 
         self._later(f"the start of episode {message.episode_id}", write)
 
     def episode_finished(self, message: EpisodeFinished) -> None:
+        is_apart = self._live.line.is_apart
+        now_s = self._live.clock.wall_s()
+
         def write() -> None:
             with self._database.write() as db:
-                ingest_finished(db, self._episodes_dir / message.episode_id)
+                if is_apart:
+                    ingest_distant_end(
+                        db,
+                        message.episode_id,
+                        end_reason=message.end_reason,
+                        num_steps=message.num_steps,
+                        num_human_steps=message.num_human_steps,
+                        ended_s=now_s,
+                    )
+                else:
+                    ingest_finished(db, self._episodes_dir / message.episode_id)
 
         self._later(f"the end of episode {message.episode_id}", write)
+
+    def left(self) -> None:
+        """Nobody hears the actor: what it records elsewhere can no longer be called recording."""
+        self._later("what an actor left behind", self._lose_distant)
+
+    async def arrived(self, episode_id: str) -> None:
+        """Make the row of an episode that came from another computer, finished or not."""
+        folder = self._episodes_dir / episode_id
+
+        def write() -> None:
+            if (folder / FINAL_FILE).exists():
+                with self._database.write() as db:
+                    ingest_finished(db, folder)
+            else:
+                self._reconcile()
+
+        await self.decide(write)
 
     def look_again(self) -> None:
         """Read all folders again: an actor ended, or a take was recovered or discarded."""
@@ -92,6 +137,7 @@ class SessionRecords:
             log.warning(
                 "%d unfinished takes wait to be recovered or discarded", len(found.unfinished)
             )
+        await loop.run_in_executor(self._thread, self._lose_distant)
         self._live.ledger = await loop.run_in_executor(self._thread, self._read_ledger)
 
     async def finish(self) -> None:
@@ -149,6 +195,10 @@ class SessionRecords:
                     )
                 )
 
+    def _lose_distant(self) -> None:
+        with self._database.write() as db:
+            lose_distant(db, self._data_dir)
+
     def _reconcile(self) -> Reconciliation:
         return reconcile(self._database, self._data_dir)
 
@@ -169,3 +219,23 @@ class SessionRecords:
                 last_episode_id=last.id if last else None,
                 unfinished=unfinished,
             )
+
+
+def _header_of(message: EpisodeStarted, hello: ActorHello) -> EpisodeHeader:
+    """What the row of an episode can say before its folder is here."""
+    return EpisodeHeader(
+        id=message.episode_id,
+        session_id=message.session_id,
+        number=message.number,
+        robot=hello.robot,
+        robot_type="",
+        task=message.task,
+        fps=message.fps,
+        state_names=tuple(hello.joints),
+        action_names=tuple(hello.joints),
+        cameras={c.name: CameraSize(width=c.width, height=c.height) for c in hello.cameras},
+        policy=message.policy,
+        checkpoint_id=message.checkpoint_id,
+        started_s=message.started_s,
+        operator=message.operator,
+    )
