@@ -1,11 +1,12 @@
 // Calls the REST interface; a refusal becomes an error with the server's words and its hint.
 
 export class Refusal extends Error {
-  constructor(status, { code = "", message = "", hint = "" }) {
+  constructor(status, { code = "", message = "", hint = "", details = null }) {
     super(message || `the server answered ${status}`);
     this.status = status;
     this.code = code;
     this.hint = hint;
+    this.details = details;
   }
 }
 
