@@ -61,7 +61,9 @@ class Uploads:
         self._clock = clock
         self._wake = threading.Event()
         self._closing = threading.Event()
+        # Not tried before something is new; spoken of once.
         self._refused: set[str] = set()
+        self._told: set[str] = set()
         self._complaint = ""
         self._thread: threading.Thread | None = None
 
@@ -86,7 +88,9 @@ class Uploads:
         backoff_s = FIRST_BACKOFF_S
         wait_s: float | None = None
         while not self._closing.is_set():
-            self._wake.wait(wait_s)
+            if self._wake.wait(wait_s):
+                # Something is new: what was refused may be taken now.
+                self._refused.clear()
             self._wake.clear()
             if self._place.disk is not Disk.APART:
                 continue
@@ -129,6 +133,9 @@ class Uploads:
             if error.code in PASSING:
                 raise
             self._refused.add(folder.name)
+            if folder.name in self._told:
+                return
+            self._told.add(folder.name)
             log.error("episode %s stays in the spool: %s", folder.name, error)
             self._news.notice(
                 "error",

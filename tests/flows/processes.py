@@ -38,14 +38,23 @@ def wait_for[T](what: str, check: Callable[[], T], *, timeout_s: float = 60.0) -
 class HandrailProcess:
     """`python -m app` on a free port with a data directory of its own."""
 
-    def __init__(self, data_dir: Path, *flags: str, robot: str = "so101_sim_touch") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *flags: str,
+        robot: str = "so101_sim_touch",
+        host: str = "127.0.0.1",
+        token: str = "",
+    ) -> None:
+        """`host`, `token`: as `flags` say, for the calls of this test."""
         self.data_dir = data_dir
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self.flags = ["--port", str(self.port), "--data-dir", str(data_dir), "--robot", robot]
         self.flags += flags
         self.process: subprocess.Popen[bytes] | None = None
-        self.api = httpx.Client(base_url=self.url, timeout=30)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.api = httpx.Client(base_url=self.url, timeout=30, headers=headers)
 
     def start(self) -> "HandrailProcess":
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -57,7 +66,7 @@ class HandrailProcess:
                 stderr=log,
                 env={**os.environ, "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")},
             )
-        wait_for("the server's health", self.healthy)
+        wait_for("the server's health", self.healthy, timeout_s=180)
         return self
 
     def healthy(self) -> bool:
@@ -85,7 +94,7 @@ class HandrailProcess:
             status = self.session()["actor"]
             return status["pid"] if status["state"] == "connected" else None
 
-        return wait_for("the actor to connect", check, timeout_s=120)
+        return wait_for("the actor to connect", check, timeout_s=240)
 
     def actor_pid(self) -> int | None:
         try:
