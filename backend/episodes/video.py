@@ -124,6 +124,11 @@ class VideoReader:
         self._decoded: Iterator[VideoFrame] | None = None
         self._next_index = 0
 
+    @property
+    def gop(self) -> int:
+        """Frames from one key frame to the next, as the recorder places them."""
+        return max(1, round(float(self._context.framerate or 1)))
+
     def frame(self, index: int) -> np.ndarray:
         """Picture `index` as uint8 [height, width, 3] RGB.
 
@@ -134,8 +139,7 @@ class VideoReader:
         """
         if index < 0:
             raise IndexError(f"frames count from 0, got {index}")
-        gop = max(1, round(float(self._context.framerate or 1)))
-        if self._decoded is None or not self._next_index <= index < self._next_index + gop:
+        if self._decoded is None or not self._next_index <= index < self._next_index + self.gop:
             self._seek(index)
         assert self._decoded is not None
         try:

@@ -6,9 +6,9 @@ it, so a label shown is the label trained on. Pure functions of numpy arrays.
 - Five words (the seed): edges at tanh(A / scaling) = ±0.4 and ±0.8. Dividing, not multiplying: an
   early version of the seed multiplied, and everything became neutral.
 - Two words (RECAP, arXiv 2511.14759): positive above a threshold of the task, the quantile that
-  leaves `positive_fraction` of the chunks above it. Chunks forced positive do not move it.
+  leaves `positive_fraction` of the chunks above it. Chunks whose word is forced do not move it.
 - A chunk driven by a human (by its share of human steps, not by its first step) is forced to the
-  best word whatever the critic says.
+  best word whatever the critic says; people and rules may force the worst word too.
 """
 
 import math
@@ -105,6 +105,7 @@ def decide_words(
     *,
     config: WordConfig,
     forced: Bool[np.ndarray, " n"],
+    worst: Bool[np.ndarray, " n"] | None = None,
     tasks: Sequence[str],
     thresholds: Mapping[str, float],
 ) -> list[str | None]:
@@ -114,6 +115,7 @@ def decide_words(
         advantages: In units of return.
         config: Mode, and the scaling of the five words.
         forced: Chunks that get the best word whatever their advantage.
+        worst: Chunks that get the worst one, whatever else is said of them; None: none do.
         tasks: Task of each chunk; read by two words only.
         thresholds: Advantage above which a chunk of a task is positive; two words only.
 
@@ -122,7 +124,8 @@ def decide_words(
     """
     if config.mode == "none":
         return [None] * len(advantages)
-    judged = ~forced
+    worst = np.zeros(len(advantages), dtype=bool) if worst is None else worst
+    judged = ~(forced | worst)
     if not np.isfinite(advantages[judged]).all():
         bad = int(np.flatnonzero(judged & ~np.isfinite(advantages))[0])
         raise ValueError(
@@ -141,7 +144,8 @@ def decide_words(
         limits = np.array([thresholds[task] for task in tasks])
         index = (advantages > limits).astype(int)
     words = WORDS[config.mode]
-    return [words[-1] if force else words[i] for i, force in zip(index, forced, strict=True)]
+    index = np.where(worst, 0, np.where(forced, len(words) - 1, index))
+    return [words[i] for i in index]
 
 
 def drop_words(

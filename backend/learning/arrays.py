@@ -37,12 +37,18 @@ class EpisodeArrays:
     outcome: Outcome
     # Where it came from, which decides mixing and forcing.
     source: Literal["offline", "online", "demonstration"] = "offline"
+    # Steps that a person called so, whose chunks get the worst or the best word; None: none of
+    # them. No step is both.
+    is_mistake: Bool[np.ndarray, " t"] | None = None
+    is_correction: Bool[np.ndarray, " t"] | None = None
 
     def __post_init__(self) -> None:
+        said = {"is_mistake": self.is_mistake, "is_correction": self.is_correction}
         lengths = {
             "states": len(self.states),
             "actions": len(self.actions),
             "is_human": len(self.is_human),
+            **{name: len(steps) for name, steps in said.items() if steps is not None},
             **{f"images[{name!r}]": len(frames) for name, frames in self.images.items()},
         }
         if len(set(lengths.values())) != 1 or len(self.states) == 0:
@@ -103,6 +109,9 @@ class ChunkBatch:
     action_is_pad: Bool[np.ndarray, "b h"]
     human_share: Float[np.ndarray, " b"]
     is_demonstration: Bool[np.ndarray, " b"]
+    # What a person said of the step at `starts`.
+    is_mistake: Bool[np.ndarray, " b"]
+    is_correction: Bool[np.ndarray, " b"]
     # True where the episode is judged and ends within the chunk; truncated where it is cut there.
     terminated: Bool[np.ndarray, " b"]
     truncated: Bool[np.ndarray, " b"]

@@ -17,7 +17,6 @@ from backend.learning.advantages import (
     human_share,
     steps_before_takeover,
     task_thresholds,
-    worst_word,
 )
 from backend.learning.config import LearnerConfig, WordConfig
 from backend.learning.replay import EpisodeArrays
@@ -50,6 +49,49 @@ def is_forced(
     return (share >= config.forcing_human_share) | (is_demonstration & config.force_demonstrations)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SettledSteps:
+    """Chunks of one episode whose word no advantage decides, by the step they start at."""
+
+    # The best word: driven by a person, a demonstration, or called a correction.
+    best: Bool[np.ndarray, " t"]
+    # The worst word: just before a takeover, or called a mistake. Never with the best.
+    worst: Bool[np.ndarray, " t"]
+    # No chunk of the actor's batches may start here.
+    left_out: Bool[np.ndarray, " t"]
+
+
+def settled_steps(episode: EpisodeArrays, config: WordConfig, *, chunk_size: int) -> SettledSteps:
+    """Return which chunks of an episode have their word settled before the critic is asked.
+
+    What a person said of a step comes first, then the rule for what precedes a takeover, then who
+    drove. A range speaks of the chunks that start in it, however short it is; human driving counts
+    by its share of the chunk.
+
+    Args:
+        episode: With what people said of its steps.
+        config: The rules.
+        chunk_size: Steps a chunk spans.
+    """
+    none = np.zeros(len(episode), dtype=bool)
+    mistake = none if episode.is_mistake is None else episode.is_mistake
+    correction = none if episode.is_correction is None else episode.is_correction
+    before = steps_before_takeover(episode.is_human, round(config.before_takeover_s * episode.fps))
+    before = before & ~mistake & ~correction
+    rule = config.before_takeover
+    worst = mistake | before if rule == "worst" else mistake
+    driven = is_forced(
+        human_share(episode.is_human, chunk_size),
+        np.full(len(episode), episode.source == "demonstration"),
+        config,
+    )
+    return SettledSteps(
+        best=(driven | correction) & ~worst,
+        worst=worst,
+        left_out=before if rule == "leave_out" else none,
+    )
+
+
 def make_labels(
     episodes: Sequence[EpisodeArrays],
     values: Mapping[str, Float[np.ndarray, " t"]],
@@ -70,7 +112,7 @@ def make_labels(
     """
     words = config.words
     steps = words.advantage_steps or config.model.chunk_size
-    advantages, forced, worst, left_out = {}, {}, {}, {}
+    advantages, best, worst, left_out = {}, {}, {}, {}
     for episode in episodes:
         chunks = chunk_rewards(
             len(episode),
@@ -83,14 +125,9 @@ def make_labels(
         advantages[name] = chunk_advantages(
             values[name], chunks, value_range=config.reward.value_range
         )
-        share = human_share(episode.is_human, config.model.chunk_size)
-        demonstration = np.full(len(episode), episode.source == "demonstration")
-        forced[name] = is_forced(share, demonstration, words)
-        before = steps_before_takeover(
-            episode.is_human, round(words.before_takeover_s * episode.fps)
-        )
-        worst[name] = before if words.before_takeover == "worst" else np.zeros_like(before)
-        left_out[name] = before if words.before_takeover == "leave_out" else np.zeros_like(before)
+        settled = settled_steps(episode, words, chunk_size=config.model.chunk_size)
+        best[name], worst[name] = settled.best, settled.worst
+        left_out[name] = settled.left_out
     tasks = {e.episode_id: [e.task] * len(e) for e in episodes}
     if words.mode != "two":
         thresholds = {}
@@ -98,21 +135,20 @@ def make_labels(
         thresholds = task_thresholds(
             np.concatenate([advantages[name] for name in tasks]),
             [task for name in tasks for task in tasks[name]],
-            forced=np.concatenate([forced[name] for name in tasks]),
+            forced=np.concatenate([best[name] | worst[name] for name in tasks]),
             positive_fraction=words.positive_fraction,
         )
-    said = {}
-    for name in tasks:
-        said[name] = decide_words(
+    said = {
+        name: decide_words(
             advantages[name],
             config=words,
-            forced=forced[name] & ~worst[name],
+            forced=best[name],
+            worst=worst[name],
             tasks=tasks[name],
             thresholds=thresholds,
         )
-        if words.mode != "none":
-            bad = worst_word(words.mode)
-            said[name] = [bad if w else s for s, w in zip(said[name], worst[name], strict=True)]
+        for name in tasks
+    }
     return Labels(
         values=values,
         advantages=advantages,

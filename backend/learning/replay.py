@@ -203,6 +203,8 @@ class ChunkSampler:
             action_is_pad=np.stack(pads),
             human_share=np.array([p.human[s] for p, s in rows]),
             is_demonstration=np.array([p.episode.source == "demonstration" for p in prepared]),
+            is_mistake=np.array([_said(p.episode.is_mistake, s) for p, s in rows]),
+            is_correction=np.array([_said(p.episode.is_correction, s) for p, s in rows]),
             terminated=ends & judged,
             truncated=ends & ~judged,
             returns=np.array([p.returns[s] for p, s in rows]),
@@ -221,6 +223,10 @@ def nothing_to_draw(which: Drawable) -> str:
             "failure, or set critic.learn_from to 'td'"
         )
     return "every step of every episode is left out: nothing can be drawn"
+
+
+def _said(steps: Bool[np.ndarray, " t"] | None, step: int) -> bool:
+    return steps is not None and bool(steps[step])
 
 
 def _window(

@@ -233,10 +233,12 @@ class Updates:
     def _live_words(
         self, part: ChunkBatch, advantages: Float[np.ndarray, " b"]
     ) -> list[str | None]:
+        driven = is_forced(part.human_share, part.is_demonstration, self.config.words)
         return decide_words(
             advantages,
             config=self.config.words,
-            forced=is_forced(part.human_share, part.is_demonstration, self.config.words),
+            forced=driven | part.is_correction,
+            worst=part.is_mistake,
             tasks=part.observations.tasks,
             thresholds={},
         )
