@@ -40,6 +40,7 @@ from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
 from backend.api.routes_jobs import jobs_router
 from backend.api.routes_labels import labels_router
+from backend.api.routes_review import review_router
 from backend.api.routes_robots import robots_router
 from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
@@ -50,6 +51,7 @@ from backend.api.routes_video_rule import video_rule_router
 from backend.db.engine import Database, migrate, open_database
 from backend.jobs.runner import JobRunner
 from backend.jobs.video_rule import PeriodicVideos
+from backend.review import complete_scores
 from backend.robots.config import RobotConfigError, load_robot_config
 from backend.settings import Settings, SettingsError
 
@@ -132,6 +134,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await records.start()
+        await asyncio.to_thread(complete_scores, database, data_dir)
         offer_promoted(live, database, data_dir)
         tasks = [
             asyncio.create_task(live.tell_changes()),
@@ -170,6 +173,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             episodes_router(database, data_dir, records),
             jobs_router(jobs, database, data_dir),
             labels_router(database, clock, records),
+            review_router(database, data_dir),
             training_router(database, data_dir, jobs),
             checkpoints_router(live, database, data_dir),
             scores_router(database, data_dir),

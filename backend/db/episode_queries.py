@@ -176,6 +176,21 @@ def count_facets(db: Session, wanted: EpisodeFilter = EpisodeFilter()) -> Episod
     )
 
 
+def longest_of_task(db: Session, task: str) -> int:
+    """Steps that count of the longest finished episode of a task; 1 without one."""
+    counted = func.coalesce(EpisodeRow.terminal_step + 1, EpisodeRow.num_steps)
+    return (
+        db.scalar(
+            select(func.max(counted)).where(
+                EpisodeRow.task == task,
+                EpisodeRow.excluded.is_(False),
+                EpisodeRow.state.in_([state.value for state in FINAL_STATES]),
+            )
+        )
+        or 1
+    )
+
+
 def flags_of(row: EpisodeRow, disagreement: float | None) -> list[EpisodeFlag]:
     """The flags of one episode, as the filter sees them.
 

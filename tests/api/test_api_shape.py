@@ -48,6 +48,8 @@ def test_every_route_is_there(spec):
         "GET /api/episodes/unfinished",
         "GET /api/episodes/{episode_id}",
         "GET /api/episodes/{episode_id}/steps",
+        "GET /api/episodes/{episode_id}/review",
+        "GET /api/episodes/{episode_id}/strip.jpg",
         "GET /api/episodes/{episode_id}/video/{camera}.mp4",
         "POST /api/episodes/{episode_id}/recover",
         "POST /api/episodes/{episode_id}/discard",
