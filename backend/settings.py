@@ -17,6 +17,8 @@ from pathlib import Path
 from backend.domain import Role
 
 PROFILES = ("seed", "lerobot")
+# The robot configs that come with Handrail, wherever it is started.
+ROBOTS_DIR = Path(__file__).resolve().parents[1] / "configs" / "robots"
 
 
 class SettingsError(ValueError):
@@ -31,8 +33,9 @@ class Settings:
     # 0 lets the system choose; the caller then replaces it with the port it got.
     port: int = 7860
     data_dir: Path = Path("data")
-    # Folder of robot configs, and the one that `open` uses unless told otherwise.
-    robots_dir: Path = Path("configs/robots")
+    # Folder of robot configs beside the data directory's own, and the one that `open` uses unless
+    # told otherwise.
+    robots_dir: Path = ROBOTS_DIR
     robot: str = "so101_sim_touch"
     policy: str = "hold"
     # Which keys the page listens to.
@@ -154,7 +157,7 @@ def _parser(environ: Mapping[str, str]) -> _Parser:
     value("--port", "7860", "port to listen on; 0 takes a free one")
     value("--data-dir", "./data", "the one folder that holds everything")
     value("--robot", "so101_sim_touch", "robot config: a name in the robots folder or a path")
-    value("--robots-dir", "./configs/robots", "folder of robot configs")
+    value("--robots-dir", str(ROBOTS_DIR), "folder of robot configs, besides DATA_DIR/robots")
     value("--policy", "hold", "policy that drives until another is chosen")
     value("--profile", "seed", "keys of the page: seed or lerobot")
     value("--database-url", None, "SQLAlchemy URL instead of SQLite in the data directory")

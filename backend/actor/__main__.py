@@ -41,6 +41,7 @@ from backend.actor.session import LiveSession
 from backend.actor.spool import Spool
 from backend.actor.uploads import Uploads
 from backend.episodes.store import EpisodeWriter
+from backend.settings import ROBOTS_DIR
 
 log = logging.getLogger("backend.actor")
 
@@ -63,6 +64,8 @@ class Options:
     name: str
     # As given with --token; empty to look for it elsewhere.
     token: str = field(default="", repr=False)
+    # Robot configs besides those in `robots/` of the data directory.
+    robots_dir: Path = ROBOTS_DIR
     # Where the server is on another computer: GB that episodes may take here once it has them,
     # and Mbit/s at which they leave, 0 for no limit.
     spool_gb: float = 20.0
@@ -86,6 +89,12 @@ def parse(arguments: list[str]) -> Options:
         help="what drives when nobody says otherwise: hold, scripted, or a checkpoint `run/step`",
     )
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where episodes go")
+    parser.add_argument(
+        "--robots-dir",
+        type=Path,
+        default=ROBOTS_DIR,
+        help="folder of robot configs, besides `robots` of the data directory",
+    )
     parser.add_argument("--name", default="actor", help="its name in the log")
     parser.add_argument(
         "--token",
@@ -123,6 +132,7 @@ def parse(arguments: list[str]) -> Options:
         data_dir=given.data_dir.resolve(),
         name=given.name,
         token=given.token.strip(),
+        robots_dir=given.robots_dir,
         spool_gb=given.spool_gb,
         upload_mbit=given.upload_mbit,
         leave_after_s=given.leave_after_s,
@@ -154,6 +164,7 @@ def run(options: Options) -> bool:
     rigs = LeRobotRigs(
         default_robot=options.robot,
         data_dir=options.data_dir,
+        robots_dir=options.robots_dir,
         clock=clock,
         files=FetchedFiles(data_dir=options.data_dir, place=place, http=http),
     )

@@ -22,27 +22,36 @@ from backend.actor.fetching import Files, NotFetchedError
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
 from backend.checkpoints import CHECKPOINT_ID, CHECKPOINTS_DIR
 from backend.control import ActingPolicy, Arm, LeadingInput, RobotFaultError
-from backend.robots.config import RobotConfig, RobotConfigError, load_robot_config, policies_of
+from backend.robots.config import ROBOTS_DIR, RobotConfig, RobotConfigError, policies_of
+from backend.robots.folders import RobotFolders
 from backend.robots.preflight_finding import Level, in_words, may_move
 
 log = logging.getLogger(__name__)
 
 
 class LeRobotRigs:
-    """The rigs of `configs/robots/`, or of config files anywhere, and the checkpoints of a folder.
+    """The rigs of robot configs by name, or of config files anywhere, and a folder's checkpoints.
 
     Args:
         default_robot: What `warm_up` prepares for.
-        data_dir: Where checkpoints are found by their id.
+        data_dir: Where checkpoints are found by their id, and own robot configs by their name.
+        robots_dir: Where the other robot configs are.
         clock: Measures how long policies think.
         files: Brings those that the server has and `data_dir` has not; None where all are here.
     """
 
     def __init__(
-        self, *, default_robot: str, data_dir: Path, clock: Clock, files: Files | None = None
+        self,
+        *,
+        default_robot: str,
+        data_dir: Path,
+        clock: Clock,
+        robots_dir: Path = ROBOTS_DIR,
+        files: Files | None = None,
     ) -> None:
         self._default_robot = default_robot
         self._data_dir = data_dir
+        self._robots = RobotFolders.of(data_dir, shipped=robots_dir)
         self._clock = clock
         self._files = files
         # One checkpoint is loaded at a time: imports and memory are shared by all.
@@ -51,7 +60,7 @@ class LeRobotRigs:
     def warm_up(self) -> None:
         """Import LeRobot and what the default robot needs; what fails here fails again at open."""
         try:
-            _make().make_arm(_config(self._default_robot))
+            _make().make_arm(self._config(self._default_robot))
         except (RigRefusedError, RobotConfigError) as error:
             log.warning("%s cannot be opened as it is: %s", self._default_robot, error)
         if checkpoints_on_disk(self._data_dir):
@@ -59,7 +68,7 @@ class LeRobotRigs:
 
     def facts(self, robot: str) -> RobotFacts:
         """What the config says; LeRobot is not imported."""
-        config = _config(robot)
+        config = self._config(robot)
         return RobotFacts(
             robot=config.name,
             fps=config.fps,
@@ -70,7 +79,7 @@ class LeRobotRigs:
 
     def connect(self, robot: str, policy: str) -> Rig:
         """Make everything, look it over, connect: what is wrong fails before anything moves."""
-        config = _config(robot)
+        config = self._config(robot)
         make = _make()
         try:
             arm = make.make_arm(config)
@@ -97,6 +106,12 @@ class LeRobotRigs:
         gc.collect()
         gc.freeze()
         return rig
+
+    def _config(self, robot: str) -> RobotConfig:
+        try:
+            return self._robots.load(robot)
+        except RobotConfigError as error:
+            raise RigRefusedError(str(error)) from error
 
     def load_policy(self, policy: str, arm: Arm) -> ActingPolicy:
         """Check, then load, then try once: what is broken says so before it drives."""
@@ -140,13 +155,6 @@ class LeRobotRigs:
                 return policy
             raise CheckpointUnfitError(str(error)) from error
         return policy if is_id else str(brought)
-
-
-def _config(robot: str) -> RobotConfig:
-    try:
-        return load_robot_config(robot)
-    except RobotConfigError as error:
-        raise RigRefusedError(str(error)) from error
 
 
 def _look_over(config: RobotConfig) -> None:

@@ -10,6 +10,7 @@ Whether a command is possible in this phase is for the actor alone to say.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -58,11 +59,24 @@ class CommandLog(Protocol):
 
 
 class CommandPath:
-    """Carries commands to the actor and their answers back. Used on the event loop only."""
+    """Carries commands to the actor and their answers back. Used on the event loop only.
 
-    def __init__(self, live: Live, commands: CommandLog) -> None:
+    Args:
+        live: The line to the actor.
+        commands: The record.
+        before_open: Awaited before the actor is told to open a robot.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        commands: CommandLog,
+        *,
+        before_open: Callable[[], Awaitable[None]],
+    ) -> None:
         self._live = live
         self._log = commands
+        self._before_open = before_open
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
 
     async def submit(self, request: CommandRequest, user: User) -> Answer:
@@ -131,6 +145,7 @@ class CommandPath:
         )
         if request.command is Command.OPEN:
             self._live.opened_by = request.author
+            await self._before_open()
         timeout_s = TIMEOUTS_S.get(request.command, TIMEOUT_S)
         try:
             return await self._live.line.ask(message, timeout_s=timeout_s)

@@ -6,12 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from backend.cli.context import Terminal, table
-from backend.robots.config import (
-    RobotConfigError,
-    list_robot_configs,
-    load_robot_config,
-    policies_of,
-)
+from backend.robots.config import RobotConfigError, policies_of
+from backend.robots.folders import RobotFolders
 
 
 def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -22,22 +18,25 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     for parser in (robots, listing):
         parser.set_defaults(run=show_robots, needs_data=False)
     check = verbs.add_parser("check", parents=[common], help="preflight: may it move?")
-    check.add_argument("config", help="a name from configs/robots or a path")
+    check.add_argument("config", help="a name as `robots list` has it, or a path")
     check.set_defaults(run=check_robot, needs_data=False)
 
 
-def show_robots(terminal: Terminal, _flags: argparse.Namespace) -> None:
-    """List robot configs, those with mistakes included."""
+def show_robots(terminal: Terminal, flags: argparse.Namespace) -> None:
+    """List robot configs, own ones and those that come with Handrail, mistakes included."""
+    folders = RobotFolders.of(flags.data_dir)
     items: list[dict[str, Any]] = []
-    for name in list_robot_configs():
+    for name in folders.names():
+        own = folders.is_own(name)
         try:
-            config = load_robot_config(name)
+            config = folders.load(name)
         except RobotConfigError as error:
-            items.append({"name": name, "problem": str(error)})
+            items.append({"name": name, "own": own, "problem": str(error)})
             continue
         items.append(
             {
                 "name": name,
+                "own": own,
                 "type": config.robot["type"],
                 "fps": config.fps,
                 "cameras": sorted(config.robot.get("cameras", {})),
@@ -64,7 +63,8 @@ def check_robot(terminal: Terminal, flags: argparse.Namespace) -> int:
     """Look at everything a robot needs, without moving it; 1 when something forbids to move."""
     # Loads LeRobot, which takes long and is needless for every other command.
     preflight = importlib.import_module("backend.robots.preflight")
-    findings = preflight.check(load_robot_config(flags.config), data_dir=flags.data_dir)
+    config = RobotFolders.of(flags.data_dir).load(flags.config)
+    findings = preflight.check(config, data_dir=flags.data_dir)
     ready = preflight.may_move(findings)
     rows = [(f.level, f.check, f.message, f.remedy or "–") for f in findings]
     verdict = f"{flags.config} may move" if ready else f"{flags.config} may not move yet"

@@ -42,6 +42,11 @@ class CameraView:
             )
         return size
 
+    def as_config(self) -> dict[str, list[int]]:
+        """As a robot config has it."""
+        parts = {"crop": self.crop_px, "resize": self.size_px}
+        return {name: list(pixels) for name, pixels in parts.items() if pixels is not None}
+
 
 def read_camera_views(reader: ValueReader, value: object) -> dict[str, CameraView]:
     """Read the key `cameras_view` of a robot config.

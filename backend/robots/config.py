@@ -26,6 +26,7 @@ import yaml
 
 from backend.robots.camera_view import CameraView, read_camera_views
 from backend.robots.config_values import RobotConfigError, ValueReader, suggest
+from backend.settings import ROBOTS_DIR
 
 __all__ = [
     "EXPERTS",
@@ -41,7 +42,6 @@ __all__ = [
     "suggest",
 ]
 
-ROBOTS_DIR = Path(__file__).resolve().parents[2] / "configs" / "robots"
 SUFFIXES = (".yaml", ".yml", ".json")
 EXPERTS = ("touch", "pick_lift")
 

@@ -112,3 +112,81 @@ def test_checking_takes_an_operator(tmp_path, robots_dir):
             assert client.post("/api/robots/synthetic/check").status_code == 403
     finally:
         server.close()
+
+
+def test_own_and_shipped_robots_are_listed_and_only_own_ones_are_written(api, settings):
+    text = (ROBOTS_DIR / "synthetic.yaml").read_text()
+    listed = api.get("/api/robots").json()
+    assert [(item["name"], item["own"]) for item in listed["items"]] == [("synthetic", False)]
+    changes = [
+        {"path": ["fps"], "value": 20},
+        {"path": ["cameras_view"], "value": {"overhead": {"crop": [0, 0, 64, 48]}}},
+    ]
+    save = {"base": "synthetic", "changes": changes}
+
+    refused = api.put("/api/robots/synthetic/config", json=save)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "shipped")
+    saved = api.put("/api/robots/mine/config", json=save).json()
+
+    assert saved["own"] is True
+    assert saved["views"] == {"overhead": {"crop": [0, 0, 64, 48]}}
+    fields = {".".join(field["path"]): field for field in saved["fields"]}
+    assert (fields["fps"]["value"], fields["fps"]["unit"]) == (20, "Hz")
+    assert fields["episode_time_s"]["default"] == 60
+    file = settings.data_dir / "robots" / "mine.yaml"
+    assert file.read_text() == saved["text"]
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        line for line in saved["text"].splitlines() if line.startswith("#")
+    ]
+    assert (ROBOTS_DIR / "synthetic.yaml").read_text() == text
+    listed = api.get("/api/robots").json()["items"]
+    assert [(item["name"], item["own"], item["fps"]) for item in listed] == [
+        ("mine", True, 20),
+        ("synthetic", False, listed[1]["fps"]),
+    ]
+
+
+def test_a_config_that_breaks_a_rule_is_not_saved(api):
+    for body in (
+        {"base": "synthetic", "changes": [{"path": ["fps"], "value": -1}]},
+        {"base": "synthetic", "changes": [{"path": ["fps", "x"], "value": 1}]},
+        {"text": "robot: ["},
+    ):
+        response = api.put("/api/robots/mine/config", json=body)
+        assert response.status_code == 422
+        assert "Nothing was saved" in response.json()["error"]["hint"]
+    assert api.get("/api/robots/mine/config").status_code == 404
+
+
+def test_a_preview_lives_for_as_long_as_somebody_looks_and_ends_for_a_session(api, actor):
+    api.timeout = 60
+    address = "/api/robots/synthetic/preview"
+    assert api.get(address).json()["state"] == "off"
+    assert api.post(address).json()["state"] == "starting"
+
+    def live():
+        # An actor that says nothing is given up.
+        actor.tick()
+        now = api.get(address).json()
+        return now if now["state"] != "starting" else None
+
+    now = wait_for("pictures", live, timeout_s=120)
+    assert now["state"] == "live", now
+    camera = now["cameras"][0]
+    picture = api.get(f"{address}/{camera['name']}.jpg")
+    pixels = cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels.shape == (camera["height"], camera["width"], 3)
+    seen = camera["pictures"]
+    wait_for("more of them", lambda: api.get(address).json()["cameras"][0]["pictures"] > seen)
+
+    with ThreadPoolExecutor(1) as background:
+        body = {"command": "open", "command_id": "o1"}
+        asked = background.submit(api.post, "/api/session/command", json=body)
+        # The actor hears of it when the cameras are free.
+        actor.obey()
+        assert asked.result().status_code == 200
+
+    assert api.get(address).json()["state"] == "off"
+    actor.tick()
+    wait_for("the tick", lambda: api.get("/api/session").json()["phase"] == "idle")
+    assert api.post(address).json()["error"]["code"] == "session_open"

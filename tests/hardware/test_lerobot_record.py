@@ -73,10 +73,10 @@ def test_lerobot_record_makes_a_dataset_of_what_the_page_drives(tmp_path, follow
     )
     over = threading.Event()
     try:
-        wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=90)
+        wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=240)
         keys = threading.Thread(target=hold_key, args=(port, over))
         keys.start()
-        assert program.wait(timeout_s=120) == 0, program.log.read_text()
+        assert program.wait(timeout_s=240) == 0, program.log.read_text()
     finally:
         over.set()
         program.close()

@@ -40,7 +40,7 @@ def program(tmp_path, follower_arm):
         folder=tmp_path / "elsewhere",
     )
     try:
-        wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=90)
+        wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=240)
         yield program, port
     finally:
         program.close()
