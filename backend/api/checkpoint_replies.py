@@ -4,10 +4,10 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from backend.api.counts import wilson
 from backend.api.messages import Documented
 from backend.db.checkpoint_queries import CheckpointLineage
 from backend.db.models import JobRow
+from backend.statistics import wilson
 
 
 class Checkpoint(Documented):

@@ -16,9 +16,10 @@ from sqlalchemy import select
 from backend.api.counts import counts_of
 from backend.api.episode_inbox import EpisodeInbox
 from backend.api.live import Ledger, Live
+from backend.db.attempt_queries import list_attempts, newest_session
 from backend.db.engine import Database
 from backend.db.models import SessionRow
-from backend.db.queries import count_session, last_final_episode, list_sessions
+from backend.db.queries import last_final_episode
 from backend.episodes.format import EPISODES_DIR, FINAL_FILE, CameraSize, EpisodeHeader
 from backend.intake import (
     Reconciliation,
@@ -30,6 +31,7 @@ from backend.intake import (
     reconcile,
     unfinished_takes,
 )
+from backend.statistics import summarize
 from backend.wire import ActorHello, EpisodeFinished, EpisodeStarted
 
 log = logging.getLogger(__name__)
@@ -209,13 +211,13 @@ class SessionRecords:
             session_id = hello.session_id if hello else None
             if session_id is None:
                 # Between sessions the last one's counts stay in sight.
-                newest = list_sessions(db, limit=1).items
-                session_id = newest[0].id if newest else None
+                newest = newest_session(db)
+                session_id = newest.id if newest else None
             if session_id is None:
                 return Ledger(unfinished=unfinished)
             last = last_final_episode(db, session_id)
             return Ledger(
-                counts=counts_of(count_session(db, session_id)),
+                counts=counts_of(summarize(list_attempts(db, session_id=session_id))),
                 last_episode_id=last.id if last else None,
                 unfinished=unfinished,
             )

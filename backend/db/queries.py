@@ -4,9 +4,8 @@ Those about lists of episodes are in `episode_queries.py` and can be had from he
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.db.episode_queries import FINAL_STATES as FINAL_STATES
@@ -24,21 +23,7 @@ from backend.db.models import (
     SessionRow,
 )
 from backend.db.pages import Page, read_page
-from backend.domain import JobKind, JobState, Outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionCounts:
-    """Finished attempts of one session, by the labels in force."""
-
-    success: int
-    failure: int
-    unlabeled: int
-    num_steps: int
-    num_human_steps: int
-    # Unix seconds; None without an attempt.
-    first_started_s: float | None
-    last_ended_s: float | None
+from backend.domain import JobKind, JobState
 
 
 def rows_beginning_with[Row: (EpisodeRow, JobRow)](
@@ -55,37 +40,6 @@ def last_final_episode(db: Session, session_id: str) -> EpisodeRow | None:
     return db.scalars(
         episodes_of(wanted).order_by(EpisodeRow.started_s.desc(), EpisodeRow.number.desc()).limit(1)
     ).first()
-
-
-def count_session(db: Session, session_id: str) -> SessionCounts:
-    """How the session goes; all zero for a session without a finished attempt."""
-
-    def with_outcome(outcome: Outcome) -> ColumnElement[int]:
-        return func.coalesce(func.sum(case((EpisodeRow.outcome == outcome.value, 1), else_=0)), 0)
-
-    row = db.execute(
-        select(
-            with_outcome(Outcome.SUCCESS),
-            with_outcome(Outcome.FAILURE),
-            with_outcome(Outcome.NONE),
-            func.coalesce(func.sum(EpisodeRow.num_steps), 0),
-            func.coalesce(func.sum(EpisodeRow.num_human_steps), 0),
-            func.min(EpisodeRow.started_s),
-            func.max(EpisodeRow.ended_s),
-        ).where(
-            EpisodeRow.session_id == session_id,
-            EpisodeRow.state.in_([state.value for state in FINAL_STATES]),
-        )
-    ).one()
-    return SessionCounts(
-        success=row[0],
-        failure=row[1],
-        unlabeled=row[2],
-        num_steps=row[3],
-        num_human_steps=row[4],
-        first_started_s=row[5],
-        last_ended_s=row[6],
-    )
 
 
 def newest_label_revision(db: Session) -> int:

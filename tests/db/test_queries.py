@@ -2,12 +2,12 @@ import time
 
 import pytest
 
+from backend.db.attempt_queries import list_attempts
 from backend.db.pages import InvalidPageError
 from backend.db.queries import (
     FINAL_STATES,
     EpisodeFilter,
     EpisodeOrder,
-    count_session,
     last_final_episode,
     list_episodes,
     list_sessions,
@@ -110,16 +110,17 @@ def test_a_limit_out_of_range_is_refused(some, limit):
         list_episodes(db, limit=limit)
 
 
-def test_a_session_is_counted_by_the_labels_in_force(some):
+def test_finished_attempts_are_listed_with_the_labels_in_force(some):
     with some.read() as db:
-        counts = count_session(db, "s1")
-        empty = count_session(db, "nobody")
+        attempts = list_attempts(db, session_id="s1")
+        nobodys = list_attempts(db, session_id="nobody")
         last = last_final_episode(db, "s1")
 
-    assert (counts.success, counts.failure, counts.unlabeled) == (1, 1, 1)
-    assert (counts.num_steps, counts.num_human_steps) == (500, 60)
-    assert counts.first_started_s == 1.0
-    assert (empty.success, empty.num_steps, empty.first_started_s) == (0, 0, None)
+    assert sorted(attempt.outcome for attempt in attempts) == ["failure", "none", "success"]
+    assert sum(attempt.num_steps for attempt in attempts) == 500
+    assert sum(attempt.num_human_steps for attempt in attempts) == 60
+    assert attempts[0].started_s == 1.0
+    assert nobodys == []
     assert last.id == "c"
 
 
