@@ -34,24 +34,28 @@ from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
 from backend.api.records import SessionRecords
 from backend.api.robot_checks import RobotChecks
+from backend.api.robot_previews import RobotPreviews
 from backend.api.routes_checkpoints import checkpoints_router, offer_promoted
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
 from backend.api.routes_jobs import jobs_router
 from backend.api.routes_labels import labels_router
+from backend.api.routes_review import review_router
 from backend.api.routes_robots import robots_router
 from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
 from backend.api.routes_statistics import statistics_router
 from backend.api.routes_system import system_router
 from backend.api.routes_training import training_router
-from backend.api.routes_upload import upload_router
 from backend.api.routes_video_rule import video_rule_router
+from backend.api.routes_upload import upload_router
 from backend.db.engine import Database, migrate, open_database
 from backend.jobs.runner import JobRunner
 from backend.jobs.video_rule import PeriodicVideos
-from backend.robots.config import RobotConfigError, load_robot_config
+from backend.review import complete_scores
+from backend.robots.config import RobotConfigError
+from backend.robots.folders import RobotFolders
 from backend.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -110,8 +114,9 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     """
     clock = clock or Clock()
     data_dir = settings.data_dir.absolute()
+    robots = RobotFolders.of(data_dir, shipped=settings.robots_dir)
     if settings.actor:
-        _check_robot(settings.robot)
+        _check_robot(robots, settings.robot)
     database = open_database(prepare_database(settings))
     gatekeeper = Gatekeeper(settings, machine_names=machine_names())
     token = actor_token(data_dir, os.environ)
@@ -128,11 +133,15 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     )
     jobs = JobRunner(database, data_dir, clock=clock.wall_s)
     records = SessionRecords(live, database, data_dir=data_dir, inbox=inbox)
-    commands = CommandPath(live, CommandRows(database, wall_s=clock.wall_s))
+    previews = RobotPreviews(phase=lambda: live.line.phase, monotonic_s=clock.monotonic_s)
+    commands = CommandPath(
+        live, CommandRows(database, wall_s=clock.wall_s), before_open=previews.stop
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await records.start()
+        await asyncio.to_thread(complete_scores, database, data_dir)
         offer_promoted(live, database, data_dir)
         tasks = [
             asyncio.create_task(live.tell_changes()),
@@ -152,6 +161,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             # Nobody answers any more.
             live.actor_ended()
             await commands.finish()
+            await previews.stop()
             # The actor may have ended an episode on its way out.
             records.look_again()
             await records.finish()
@@ -172,14 +182,17 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             statistics_router(database),
             jobs_router(jobs, database, data_dir),
             labels_router(database, clock, records),
+            review_router(database, data_dir),
             training_router(database, data_dir, jobs),
             checkpoints_router(live, database, data_dir),
             scores_router(database, data_dir),
             video_rule_router(database, data_dir, wall_s=clock.wall_s),
             robots_router(
                 RobotChecks(data_dir=data_dir, phase=lambda: live.line.phase, wall_s=clock.wall_s),
-                robots_dir=settings.robots_dir,
+                previews,
+                folders=robots,
                 default_robot=settings.robot,
+                clock=clock,
             ),
             system_router(live, data_dir, version=VERSION),
         ],
@@ -227,6 +240,7 @@ def _actor(settings: Settings, data_dir: Path) -> ActorProcess:
             *("--robot", robot),
             *("--policy", settings.policy),
             *("--data-dir", str(data_dir)),
+            *("--robots-dir", str(settings.robots_dir.absolute())),
             *("--leave-after-s", "600"),
         ],
         data_dir=data_dir,
@@ -256,8 +270,8 @@ def _no_actor(settings: Settings) -> ActorStatus:
     )
 
 
-def _check_robot(robot: str) -> None:
+def _check_robot(robots: RobotFolders, robot: str) -> None:
     try:
-        load_robot_config(robot)
+        robots.load(robot)
     except RobotConfigError as error:
         raise SettingsError(f"--robot: {error}") from error
