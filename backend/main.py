@@ -36,6 +36,7 @@ from backend.api.records import SessionRecords
 from backend.api.robot_checks import RobotChecks
 from backend.api.robot_previews import RobotPreviews
 from backend.api.routes_checkpoints import checkpoints_router, offer_promoted
+from backend.api.routes_datasets import datasets_router
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
 from backend.api.routes_episodes import episodes_router
@@ -183,6 +184,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             jobs_router(jobs, database, data_dir),
             labels_router(database, clock, records),
             review_router(database, data_dir),
+            datasets_router(database, data_dir, wall_s=clock.wall_s),
             training_router(database, data_dir, jobs),
             checkpoints_router(live, database, data_dir),
             scores_router(database, data_dir),

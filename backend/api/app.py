@@ -31,6 +31,7 @@ TAGS = [
     {"name": "episodes", "description": "Recorded attempts."},
     {"name": "labels", "description": "What people say of episodes: an append-only log."},
     {"name": "jobs", "description": "Background work, such as exports and trainings."},
+    {"name": "datasets", "description": "LeRobot datasets: what is here, and what came of them."},
     {"name": "training", "description": "What a training can be made of, and how one went."},
     {"name": "checkpoints", "description": "What trainings made, and the one that drives."},
     {"name": "scores", "description": "What critics say of episodes, as numbers and as video."},

@@ -18,7 +18,7 @@ from backend.db.queries import job_metrics, list_jobs
 from backend.domain import JobKind, JobState, Role
 from backend.jobs.export_params import ExportParamsError, check, read_params
 from backend.jobs.export_plan import make_plan
-from backend.jobs.kinds import JobParamsError
+from backend.jobs.kinds import JobParamsError, role_to_order
 from backend.jobs.orders import Order
 from backend.jobs.runner import JobNotFoundError, JobRunner, JobStateError
 
@@ -59,9 +59,11 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
     @router.post("", summary="Start a job", responses=responses())
     def start(body: JobBody, user: Caller) -> Job:
         """Queue a job, and those that follow it; it begins when nothing before it is left to do."""
-        user.require(Role.OPERATOR, f"start {body.kind} jobs")
         orders = [Order(kind=order.kind, params=order.params) for order in (body, *body.then)]
         try:
+            for order in orders:
+                role = role_to_order(order.kind, order.params)
+                user.require(role, f"start this {order.kind} job")
             return Job.of(runner.submit_chain(orders, user.name, after=body.after)[0])
         except JobParamsError as error:
             raise ApiError(422, "params", str(error)) from error
@@ -147,7 +149,8 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
     @router.post("/{job_id}/resume", summary="Resume a job", responses=responses(404, 409))
     def resume(job_id: str, user: Caller) -> Job:
         """Queue a failed or cancelled job again with the same params."""
-        user.require(Role.OPERATOR, "resume a job")
+        row = row_of(job_id)
+        user.require(role_to_order(JobKind(row.kind), row.params), f"resume this {row.kind} job")
         return changed(lambda: runner.resume(job_id))
 
     def changed(work: Callable[[], JobRow]) -> Job:

@@ -15,6 +15,7 @@ from backend.jobs import (
     health_params,
     importing,
     importing_params,
+    push_params,
     score_params,
     train_params,
     train_records,
@@ -80,6 +81,14 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         clean_up=lambda _data_dir, _id: None,
         role=health_params.role,
     ),
+    JobKind.PUSH: JobType(
+        module="backend.jobs.push",
+        lane="push",
+        check=push_params.check,
+        record=lambda _db, _row: None,
+        clean_up=lambda _data_dir, _id: None,
+        role=push_params.role,
+    ),
     JobKind.TRAIN: JobType(
         module="backend.jobs.train",
         lane=GPU_LANE,
@@ -119,3 +128,12 @@ def job_type(kind: JobKind, types: Mapping[JobKind, JobType] = JOB_TYPES) -> Job
     if kind not in types:
         raise JobParamsError(f"{kind} jobs cannot be run; possible: {', '.join(types)}")
     return types[kind]
+
+
+def role_to_order(kind: JobKind, params: Mapping[str, Any]) -> Role:
+    """Who may order a job of `kind` with these params.
+
+    Raises:
+        JobParamsError: This Handrail cannot do that kind yet.
+    """
+    return job_type(kind).role(params)
