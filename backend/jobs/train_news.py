@@ -7,7 +7,8 @@ did not measure has names of ours.
 import math
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,11 +31,43 @@ SEED_NAMES = {
 }
 
 
+class Pace(Protocol):
+    """How far a run is, and what it says of that."""
+
+    def share(self, step: int) -> float:
+        """From 0 to 1."""
+
+    def is_last(self, step: int) -> bool:
+        """Whether the run ends with this step."""
+
+    def says(self, step: int, doing: str, rate_hz: float | None) -> str:
+        """One line for people; `rate_hz`: steps a second, None when it does not matter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedPace:
+    """Of a run whose last step is known."""
+
+    total: int
+
+    def share(self, step: int) -> float:
+        return step / self.total
+
+    def is_last(self, step: int) -> bool:
+        return step == self.total
+
+    def says(self, step: int, doing: str, rate_hz: float | None) -> str:
+        said = f"step {step} of {self.total}, {doing}"
+        if rate_hz is None:
+            return said
+        return f"{said}, {rate_hz:.2g} steps/s, {_span((self.total - step) / rate_hz)} left"
+
+
 class TrainNews:
     """One run's voice. `close()` may be repeated."""
 
     def __init__(
-        self, child: JobChild, params: TrainParams, plan: TrainPlan, *, run: str, total: int
+        self, child: JobChild, params: TrainParams, plan: TrainPlan, *, run: str, pace: Pace
     ) -> None:
         """Begin to speak.
 
@@ -43,13 +76,14 @@ class TrainNews:
             params: What was asked for.
             plan: What the run learns from.
             run: Its name.
-            total: Steps of the whole run.
+            pace: How far it is.
         """
         self._child = child
         self._config = params.config
         self._plan = plan
         self._run = run
-        self._total = total
+        self._pace = pace
+        self._step = 0
         self._newest: Metrics = {}
         self._alarms: dict[str, str] = {}
         self._labels: object = None
@@ -71,6 +105,7 @@ class TrainNews:
     def stepped(self, learner: Learner, stage: str, metrics: Metrics) -> None:
         """Take the numbers of a step; tell them now and then."""
         self._newest |= metrics
+        self._step = learner.step
         self._window_steps += 1
         self._actor_updates += stage != "critic"
         self._window_waited_s += learner.sampler.take_waited_s()
@@ -79,41 +114,35 @@ class TrainNews:
             self._tell_labels(learner)
         broken = not all(math.isfinite(value) for value in metrics.values())
         step, every = learner.step, self._config.schedule.log_every
-        if not (step % every == 0 or step == self._total or self._first or broken):
+        if not (step % every == 0 or self._pace.is_last(step) or self._first or broken):
             return
         self._first = False
         now_s = time.monotonic()
         elapsed_s = max(now_s - self._window_s, 1e-9)
         rate = self._window_steps / elapsed_s
         self._newest["data_wait_share"] = self._window_waited_s / elapsed_s
-        self._measure(
+        self.measure(
             step,
             {
                 **{f"train/{SEED_NAMES.get(name, name)}": v for name, v in metrics.items()},
                 "train/data_wait_share": self._newest["data_wait_share"],
                 "train/Optimization frequency loop [Hz]": rate,
-                "train/offline_replay_buffer_size": float(
-                    sum(e.num_steps for e in self._plan.episodes)
-                ),
+                **self._buffer_sizes(),
             },
         )
         self._judge(step)
-        left_s = (self._total - step) / rate
-        self._child.report(
-            step / self._total,
-            f"step {step} of {self._total}, {stage}, {rate:.2g} steps/s, {_span(left_s)} left",
-        )
+        self._child.report(self._pace.share(step), self._pace.says(step, stage, rate))
         self._waited_s += self._window_waited_s
         self._window_s, self._window_steps, self._window_waited_s = now_s, 0, 0.0
 
     def saving(self, step: int) -> None:
         """Say that a checkpoint is being written."""
-        self._child.report(step / self._total, f"step {step} of {self._total}, saving")
+        self._child.report(self._pace.share(step), self._pace.says(step, "saving", None))
 
     def probed(self, learner: Learner, found: Metrics) -> None:
         """Take the numbers of a checkpoint's probes."""
         self._newest |= found
-        self._measure(learner.step, found)
+        self.measure(learner.step, found)
         self._judge(learner.step)
         # What saving and probing cost is no training rate.
         self._window_s, self._window_steps, self._window_waited_s = time.monotonic(), 0, 0.0
@@ -121,6 +150,13 @@ class TrainNews:
     def alarm(self, name: str, step: int, why: str) -> None:
         """Raise the alarm of a run that cannot go on."""
         self._child.announce(alarm={"name": name, "step": step, "text": why})
+
+    def measure(self, step: int, metrics: Metrics) -> None:
+        """Tell numbers of a step, each under its name; what is not finite is left out."""
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self._child.measure(step, finite)
+        if self._wandb is not None:
+            self._wandb.log(step, finite)
 
     def result(self) -> dict[str, Any]:
         """What the job's result says of the run, besides its checkpoint."""
@@ -130,7 +166,7 @@ class TrainNews:
             "run": self._run,
             "config": config_to_dict(self._config),
             "plan": self._plan.summary(learns_from_returns=learns),
-            "alarms": {name: {"step": self._total, "text": t} for name, t in self._alarms.items()},
+            "alarms": {name: {"step": self._step, "text": t} for name, t in self._alarms.items()},
             "data_wait_share": self._waited_s / elapsed_s,
             "label_revision": self._plan.label_revision,
         }
@@ -141,11 +177,10 @@ class TrainNews:
             self._wandb.close()
             self._wandb = None
 
-    def _measure(self, step: int, metrics: Metrics) -> None:
-        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        self._child.measure(step, finite)
-        if self._wandb is not None:
-            self._wandb.log(step, finite)
+    def _buffer_sizes(self) -> Metrics:
+        return {
+            "train/offline_replay_buffer_size": float(sum(e.num_steps for e in self._plan.episodes))
+        }
 
     def _judge(self, step: int) -> None:
         now = alarms_of(self._newest, config=self._config, actor_updates=self._actor_updates)

@@ -40,10 +40,7 @@ class StoreSource:
     wanted: EpisodeFilter
     # Of the samples; None: what its steps make of what the others leave.
     share: float | None
-
-    @property
-    def name(self) -> str:
-        return "recorded episodes"
+    name: str = "recorded episodes"
 
 
 @dataclass(frozen=True, kw_only=True)

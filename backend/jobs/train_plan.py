@@ -17,36 +17,12 @@ from backend.db.models import EpisodeRow
 from backend.db.queries import FINAL_STATES, all_episodes, label_events, newest_label_revision
 from backend.domain import EpisodeState, Outcome
 from backend.episodes.labels import LabelEvent, LabelsInForce, fold
-from backend.episodes.lerobot_folder import LeRobotFolder
 from backend.jobs.train_config import TrainParamsError
-from backend.jobs.train_params import DatasetSource, Source, StoreSource
+from backend.jobs.train_datasets import DatasetTables
+from backend.jobs.train_episode import TrainEpisode as TrainEpisode
+from backend.jobs.train_params import Source, StoreSource
 from backend.jobs.train_warnings import SourceCount, warnings_of
 from backend.review import event_from_row
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainEpisode:
-    """One episode that will be learned from."""
-
-    id: str
-    # Position of its source among the params' sources.
-    source: int
-    # What made it: a policy, a checkpoint, a dataset.
-    origin: str
-    # Folder of the dataset and index in it; None for recorded episodes.
-    dataset: str | None
-    index: int | None
-    task: str
-    fps: float
-    num_steps: int
-    num_human_steps: int
-    # The outcome in force; `none`: nobody judged it.
-    outcome: Outcome
-    # Newest label event of this episode; 0 for datasets.
-    label_revision: int
-    is_demonstration: bool
-    # What must be alike in all episodes of a run.
-    shape: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +37,12 @@ class TrainPlan:
     skipped: Mapping[str, str]
     # Newest label event that was taken into account.
     label_revision: int
+
+    @property
+    def action_names(self) -> tuple[str, ...] | None:
+        """Names of the action's dimensions; None when the episodes do not agree on them."""
+        names = {episode.joints for episode in self.episodes if episode.joints}
+        return names.pop() if len(names) == 1 else None
 
     def counts(self) -> list[SourceCount]:
         """What each source holds, in the params' order."""
@@ -102,7 +84,13 @@ class TrainPlan:
         """The plan that `to_dict` wrote."""
         return TrainPlan(
             episodes=tuple(
-                TrainEpisode(**{**episode, "outcome": Outcome(episode["outcome"])})
+                TrainEpisode(
+                    **{
+                        **episode,
+                        "outcome": Outcome(episode["outcome"]),
+                        "joints": tuple(episode.get("joints", ())),
+                    }
+                )
                 for episode in content["episodes"]
             ),
             shares=tuple(content["shares"]),
@@ -113,7 +101,12 @@ class TrainPlan:
 
 
 def make_train_plan(
-    db: Session, sources: Sequence[Source], *, roots: Mapping[str, Path]
+    db: Session,
+    sources: Sequence[Source],
+    *,
+    roots: Mapping[str, Path],
+    tables: DatasetTables | None = None,
+    shape: str = "",
 ) -> TrainPlan:
     """Decide what a run learns from.
 
@@ -121,11 +114,14 @@ def make_train_plan(
         db: The database session.
         sources: What was asked for.
         roots: Folders of datasets that came from the Hub, by repo_id.
+        tables: Of who plans more than once.
+        shape: Of a run that has begun; that of most episodes when empty.
 
     Raises:
         TrainParamsError: An episode that was asked for does not exist, or nothing is left.
         DatasetFolderError: A dataset cannot be read.
     """
+    tables = tables or DatasetTables(roots)
     found: list[TrainEpisode] = []
     skipped: dict[str, str] = {}
     exported: dict[str, str] = {}
@@ -133,8 +129,10 @@ def make_train_plan(
         if isinstance(source, StoreSource):
             found.extend(recorded_episodes(db, number, source, skipped))
         else:
-            found.extend(_from_dataset(number, source, roots, exported))
-    fitting = _without_others(_without_doubles(found, exported, skipped), skipped)
+            episodes, copies = tables.episodes(number, source)
+            found.extend(episodes)
+            exported |= copies
+    fitting = _without_others(_without_doubles(found, exported, skipped), skipped, shape)
     if not fitting:
         reasons = "; ".join(f"{id} {why}" for id, why in list(skipped.items())[:3])
         raise TrainParamsError(
@@ -200,6 +198,7 @@ def recorded_episodes(
                 label_revision=row.label_revision,
                 is_demonstration=False,
                 shape=f"{row.fps:g} Hz, {cameras}, {len(row.joints)} joints",
+                joints=tuple(str(joint) for joint in row.joints),
             )
         )
     return found
@@ -215,36 +214,6 @@ def _why_not(row: EpisodeRow, labels: LabelsInForce) -> str:
     if not row.cameras:
         return "has no cameras"
     return "" if row.num_steps else "has no steps"
-
-
-def _from_dataset(
-    number: int, source: DatasetSource, roots: Mapping[str, Path], exported: dict[str, str]
-) -> list[TrainEpisode]:
-    root = source.root or roots[source.repo_id]
-    folder = LeRobotFolder(root)
-    ids = {index: f"{source.repo_id}#{index}" for index in (e.index for e in folder.episodes)}
-    exported |= {ids[index]: id for index, id in folder.source_ids.items() if index in ids}
-    cameras = ", ".join(folder.cameras)
-    joints = folder.action_dim
-    return [
-        TrainEpisode(
-            id=ids[episode.index],
-            source=number,
-            origin=source.repo_id,
-            dataset=str(root),
-            index=episode.index,
-            task=episode.task,
-            fps=folder.fps,
-            num_steps=episode.num_steps,
-            num_human_steps=episode.num_human_steps,
-            outcome=episode.outcome,
-            label_revision=0,
-            is_demonstration=episode.is_demonstration,
-            shape=f"{folder.fps:g} Hz, {cameras}, {joints} joints",
-        )
-        for episode in folder.episodes
-        if episode.num_steps
-    ]
 
 
 def _without_doubles(
@@ -267,12 +236,14 @@ def _without_doubles(
     return kept
 
 
-def _without_others(found: Sequence[TrainEpisode], skipped: dict[str, str]) -> list[TrainEpisode]:
-    """Episodes that one policy can learn from: those like most others, by steps."""
+def _without_others(
+    found: Sequence[TrainEpisode], skipped: dict[str, str], shape: str
+) -> list[TrainEpisode]:
+    """Episodes that one policy can learn from: those of `shape`, else like most others by steps."""
     steps: Counter[str] = Counter()
     for episode in found:
         steps[episode.shape] += episode.num_steps
-    common = max(steps, key=lambda shape: steps[shape], default="")
+    common = shape or max(steps, key=lambda shape: steps[shape], default="")
     for episode in found:
         if episode.shape != common:
             skipped[episode.id] = f"is of another robot ({episode.shape}) than most ({common})"

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from backend.jobs.label_file import LABELS_FILE, read_label_table, rethreshold
+from tests.episodes.episode_fixtures import JOINTS
 from tests.jobs.train_fixtures import prepared, record_graded, write_dataset, write_orders
 
 CHILD = """
@@ -166,6 +167,12 @@ def test_every_checkpoint_is_told_with_its_lineage(data_dir):
     assert {said["job_id"] for said in told} == {"whole"}
     assert {said["label_revision"] for said in told} == {4}
     assert all(said["size_bytes"] > 1e6 for said in told)
+
+
+def test_a_checkpoint_knows_the_joints_of_the_episodes_it_learned_from(data_dir):
+    config = data_dir / "checkpoints/whole/000008/pretrained_model/config.json"
+
+    assert json.loads(config.read_text())["action_feature_names"] == list(JOINTS)
 
 
 def test_the_label_run_can_be_thresholded_anew_without_a_model(data_dir):
