@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.db.models import CheckpointRow, JobRow, ScoreRow
+from backend.db.models import CheckpointRow, JobRow
 from backend.domain import Outcome
 from backend.episodes.scores import EpisodeScores, write_scores
 from backend.jobs.video_params import critic_video_path
+from backend.review import record_score
 
 
 def make_checkpoint(server, id="touch/000500", **changes):
@@ -80,14 +81,16 @@ def make_scores(server, episode_id, checkpoint_id, values, *, spread=np.nan, cre
         ),
     )
     with server.backend.database.write() as db:
-        db.add(
-            ScoreRow(
-                checkpoint_id=checkpoint_id,
-                episode_id=episode_id,
-                created_s=created_s,
-                mean_value=float(value.mean()),
-                last_value=float(value[-1]),
-            )
+        record_score(
+            db,
+            checkpoint_id=checkpoint_id,
+            episode_id=episode_id,
+            created_s=created_s,
+            mean_value=float(value.mean()),
+            last_value=float(value[-1]),
+            max_value=float(value.max()),
+            lowest=-1.0,
+            highest=0.0,
         )
 
 
