@@ -10,16 +10,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.cli import checkpoints, episodes, jobs, robots
+from backend.cli import checkpoints, datasets, episodes, jobs, robots
 from backend.cli.context import Terminal, UsageError, opened
 from backend.cli.jobs import JobEndedError
 from backend.db.engine import DatabaseRefusedError
 from backend.db.pages import InvalidPageError
 from backend.episodes.labels import LabelError
+from backend.episodes.lerobot_folder import DatasetFolderError
 from backend.episodes.recovery import RecoveryError
 from backend.episodes.store import EpisodeFormatError
 from backend.jobs.export_params import ExportParamsError
+from backend.jobs.importing_params import ImportParamsError
 from backend.jobs.kinds import JobParamsError
+from backend.jobs.push_params import PushParamsError
 from backend.jobs.runner import JobNotFoundError, JobStateError
 from backend.review import EpisodeNotFoundError
 from backend.robots.config import RobotConfigError
@@ -28,15 +31,18 @@ from backend.robots.config import RobotConfigError
 EXPECTED_ERRORS = (
     UsageError,
     DatabaseRefusedError,
+    DatasetFolderError,
     EpisodeFormatError,
     EpisodeNotFoundError,
     ExportParamsError,
+    ImportParamsError,
     InvalidPageError,
     JobEndedError,
     JobNotFoundError,
     JobParamsError,
     JobStateError,
     LabelError,
+    PushParamsError,
     RecoveryError,
     RobotConfigError,
 )
@@ -71,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(common, suppress=True)
     parser.set_defaults(needs_data=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (episodes, jobs, robots, checkpoints):
+    for module in (episodes, jobs, datasets, robots, checkpoints):
         module.add_parsers(commands, common)
     return parser
 

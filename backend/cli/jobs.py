@@ -77,11 +77,21 @@ def export_episodes(context: Context, flags: argparse.Namespace) -> None:
             summary = make_plan(db, context.data_dir, read_params(params)).summary()
         context.answer(summary, _plan_text(summary))
         return
+    order_job(context, JobKind.EXPORT, params, detach=flags.detach)
+
+
+def order_job(context: Context, kind: JobKind, params: dict[str, Any], *, detach: bool) -> None:
+    """Queue a job, and wait for its end unless it is left to the running server.
+
+    Raises:
+        JobParamsError: The orders make no sense.
+        JobEndedError: It did not succeed.
+    """
     runner = _runner(context)
     try:
-        row = runner.submit(JobKind.EXPORT, params, context.author)
+        row = runner.submit(kind, params, context.author)
         context.say(f"job {row.id}")
-        if not flags.detach:
+        if not detach:
             _follow(context, runner, row.id)
         elif context.as_json:
             context.answer(Job.of(row))
