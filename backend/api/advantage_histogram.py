@@ -51,6 +51,7 @@ def _groups(table: LabelTable, edges: np.ndarray) -> list[AdvantageGroup]:
         advantages,
         config=table.words,
         forced=table.forced,
+        worst=table.worst,
         tasks=[table.tasks[index] for index in table.task],
         thresholds=table.thresholds,
     )
@@ -62,7 +63,8 @@ def _groups(table: LabelTable, edges: np.ndarray) -> list[AdvantageGroup]:
             mine = (table.task == t) & (table.source == s)
             if not mine.any():
                 continue
-            judged = advantages[mine & ~table.forced & np.isfinite(advantages)]
+            settled = table.forced | table.worst
+            judged = advantages[mine & ~settled & np.isfinite(advantages)]
             inside = np.clip(judged, edges[0], edges[-1])
             groups.append(
                 AdvantageGroup(
@@ -70,6 +72,7 @@ def _groups(table: LabelTable, edges: np.ndarray) -> list[AdvantageGroup]:
                     source=source,
                     counts=[int(n) for n in np.histogram(inside, edges)[0]],
                     num_forced=int((mine & table.forced).sum()),
+                    num_worst=int((mine & table.worst).sum()),
                     num_best=int(is_best[mine].sum()),
                 )
             )

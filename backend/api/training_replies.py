@@ -102,6 +102,8 @@ class AdvantageGroup(Documented):
     """A number a bin, of the steps whose word their advantage decides."""
     num_forced: int
     """Steps that get the best word whatever their advantage is."""
+    num_worst: int
+    """Steps that get the worst word whatever their advantage is."""
     num_best: int
     """Steps that have the best word now, the forced ones included."""
 

@@ -27,8 +27,9 @@ class LabelTable:
     values: np.ndarray
     returns: np.ndarray
     advantages: np.ndarray
-    # bool [n]: gets the best word whatever its advantage.
+    # bool [n]: gets the best word, or the worst, whatever its advantage; never both.
     forced: np.ndarray
+    worst: np.ndarray
     # int [n]: position in `tasks` and in `sources`.
     task: np.ndarray
     source: np.ndarray
@@ -69,6 +70,7 @@ def write_label_table(path: Path, table: LabelTable) -> None:
             returns=table.returns.astype(np.float32),
             advantages=table.advantages.astype(np.float32),
             forced=table.forced,
+            worst=table.worst,
             task=table.task.astype(np.int32),
             source=table.source.astype(np.int32),
             meta=np.array(json.dumps(meta)),
@@ -87,6 +89,8 @@ def read_label_table(path: Path) -> LabelTable:
     with np.load(path, allow_pickle=False) as stored:
         meta = json.loads(str(stored["meta"]))
         columns = {name: stored[name] for name in stored.files if name != "meta"}
+    # Files of an older version have none: their rules forced no worst word.
+    columns.setdefault("worst", np.zeros(len(columns["forced"]), dtype=bool))
     return LabelTable(
         **columns,
         tasks=tuple(meta["tasks"]),
@@ -108,7 +112,7 @@ def rethreshold(
 
     Args:
         table: The label run.
-        positive_fraction: Two words: share of the steps that are not forced.
+        positive_fraction: Two words: share of the steps whose word is not forced.
         thresholds: Two words: by task, instead of a share.
         scaling: Five words: where tanh saturates.
     """
@@ -118,11 +122,19 @@ def rethreshold(
     advantages = table.advantages.astype(np.float64)
     if mode == "two" and positive_fraction is not None:
         limits = task_thresholds(
-            advantages, tasks, forced=table.forced, positive_fraction=positive_fraction
+            advantages,
+            tasks,
+            forced=table.forced | table.worst,
+            positive_fraction=positive_fraction,
         )
     config = WordConfig(mode=mode, scaling=table.words.scaling if scaling is None else scaling)
     words = decide_words(
-        advantages, config=config, forced=table.forced, tasks=tasks, thresholds=limits
+        advantages,
+        config=config,
+        forced=table.forced,
+        worst=table.worst,
+        tasks=tasks,
+        thresholds=limits,
     )
     best = np.array([word == best_word(mode) for word in words], dtype=bool)
     return Rethresholded(

@@ -18,9 +18,8 @@ from backend.jobs.label_file import LABELS_FILE, LabelTable, write_label_table
 from backend.jobs.train_params import TrainParams
 from backend.jobs.train_plan import TrainPlan
 from backend.jobs.wandb_log import WandbLog
-from backend.learning.advantages import human_share
 from backend.learning.config_files import config_to_dict
-from backend.learning.labels import is_forced
+from backend.learning.labels import settled_steps
 from backend.learning.learner import Learner
 from backend.learning.meter import Metrics
 
@@ -208,6 +207,10 @@ def label_table(learner: Learner, plan: TrainPlan) -> LabelTable:
     episodes = learner.sampler.episodes
     tasks = tuple(sorted({e.task for e in episodes}))
     source_of = {episode.id: episode.source for episode in plan.episodes}
+    settled = {
+        e.episode_id: settled_steps(e, words, chunk_size=learner.config.model.chunk_size)
+        for e in episodes
+    }
 
     def column(of: dict[str, np.ndarray]) -> np.ndarray:
         return np.concatenate([np.asarray(of[e.episode_id]) for e in episodes])
@@ -216,16 +219,8 @@ def label_table(learner: Learner, plan: TrainPlan) -> LabelTable:
         values=column(dict(labels.values)),
         returns=column({e.episode_id: learner.sampler.returns_of(e.episode_id) for e in episodes}),
         advantages=column(dict(labels.advantages)),
-        forced=column(
-            {
-                e.episode_id: is_forced(
-                    human_share(e.is_human, learner.config.model.chunk_size),
-                    np.full(len(e), e.source == "demonstration"),
-                    words,
-                )
-                for e in episodes
-            }
-        ),
+        forced=column({name: steps.best for name, steps in settled.items()}),
+        worst=column({name: steps.worst for name, steps in settled.items()}),
         task=column({e.episode_id: np.full(len(e), tasks.index(e.task)) for e in episodes}),
         source=column({e.episode_id: np.full(len(e), source_of[e.episode_id]) for e in episodes}),
         tasks=tasks,

@@ -144,6 +144,7 @@ def table(**changes):
         "returns": np.full(n, -0.5, np.float32),
         "advantages": rng.normal(0, 0.1, n).astype(np.float32),
         "forced": rng.random(n) < 0.25,
+        "worst": np.zeros(n, dtype=bool),
         "task": rng.integers(0, 2, n),
         "source": rng.integers(0, 2, n),
         "tasks": ("lift", "touch"),
@@ -193,6 +194,23 @@ def test_positive_shares_in_force_are_those_of_the_words(server, api):
     assert best / steps == pytest.approx(rethreshold(made).positive_by_task["lift"])
     assert shown["thresholds"] == pytest.approx({"lift": 0.05, "touch": 0.08})
     assert len(shown["groups"]) == 4
+
+
+def test_what_precedes_a_takeover_is_negative_in_the_histogram_too(server, api):
+    forced = table().forced
+    made = table(worst=~forced & (np.arange(4000) % 5 == 0))
+    shown = advantages(server, api, made)
+    best = sum(group["num_best"] for group in shown["groups"])
+    settled = sum(group["num_forced"] + group["num_worst"] for group in shown["groups"])
+
+    assert best / 4000 == pytest.approx(rethreshold(made).positive)
+    assert best < sum(g["num_best"] for g in advantages_again(server, api, table())["groups"])
+    assert settled + sum(sum(group["counts"]) for group in shown["groups"]) == 4000
+
+
+def advantages_again(server, api, made):
+    write_label_table(server.backend.settings.data_dir / "jobs" / "job1" / "labels.npz", made)
+    return api.get("/api/jobs/job1/advantages").json()
 
 
 def test_five_words_come_with_their_edges(server, api):

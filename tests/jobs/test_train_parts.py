@@ -129,6 +129,7 @@ def table(mode="two"):
         returns=np.full(10, np.nan),
         advantages=advantages,
         forced=np.arange(10) < 2,
+        worst=np.arange(10) == 9,
         task=np.array([0] * 5 + [1] * 5),
         source=np.zeros(10, dtype=int),
         tasks=("a", "b"),
@@ -151,10 +152,12 @@ def test_a_label_table_comes_back_as_it_was_written(tmp_path):
 
 def test_another_threshold_moves_only_what_is_not_forced():
     none = rethreshold(table(), thresholds={"a": 9.0, "b": 9.0})
+    all_but_worst = rethreshold(table(), thresholds={"a": -9.0, "b": -9.0})
     some = rethreshold(table(), positive_fraction=0.5)
 
     assert none.positive == 0.2
     assert none.positive_by_task == {"a": 0.4, "b": 0.0}
+    assert all_but_worst.positive_by_task == {"a": 1.0, "b": 0.8}
     assert some.thresholds.keys() == {"a", "b"}
     assert some.positive > none.positive
 

@@ -15,13 +15,16 @@ export function nearestEdge(edges, advantage) {
 
 const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
 
+// All steps: those that the threshold judges, and those whose word is settled without it.
+const stepsOf = (group) => sum(group.counts) + group.num_forced + (group.num_worst ?? 0);
+
 // What holds now, without a threshold of the page's own.
 function inForce(group) {
-  return { best: group.num_best, steps: sum(group.counts) + group.num_forced };
+  return { best: group.num_best, steps: stepsOf(group) };
 }
 
 function above(group, edge) {
-  return { best: sum(group.counts.slice(edge)) + group.num_forced, steps: sum(group.counts) + group.num_forced };
+  return { best: sum(group.counts.slice(edge)) + group.num_forced, steps: stepsOf(group) };
 }
 
 function shares(groups, keyOf, count) {
