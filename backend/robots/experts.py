@@ -7,9 +7,11 @@ one. They drive as a policy does, by joint targets, so what they record is what 
     touch      straight to the object, from above
     pick_lift  hover with the jaws along the object's sides, descend, close, lift; start again when
                the object slipped
+
+`ClumsyExpert` makes either of them err, for attempts that fail and for some that only just do not.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -103,7 +105,7 @@ class TouchExpert:
     """Goes straight to the object."""
 
     name = "scripted"
-    checkpoint_id = None
+    checkpoint_id: str | None = None
 
     def __init__(self, arm: Arm) -> None:
         self._tool = _Tool(arm, speed_m_s=TOUCH_SPEED_M_S)
@@ -121,6 +123,24 @@ class TouchExpert:
         return self._tool.towards(observation.state, target, float(observation.state[GRIPPER]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slips:
+    """How a clumsy expert errs."""
+
+    # Share of the attempts that begin with a wrong idea of where the object is.
+    share: float = 0.5
+    # How far beside it: between these, metres.
+    reach_m: tuple[float, float] = (0.03, 0.06)
+    # Share of the wrong ones that are noticed, after a time between these, seconds.
+    noticed_share: float = 0.5
+    notices_s: tuple[float, float] = (2.0, 4.0)
+
+    def __post_init__(self) -> None:
+        for name in ("share", "noticed_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be in 0…1")
+
+
 class Stage(StrEnum):
     """How far a grasp has come."""
 
@@ -134,7 +154,7 @@ class PickLiftExpert:
     """Grasps the object across two of its sides and lifts it."""
 
     name = "scripted"
-    checkpoint_id = None
+    checkpoint_id: str | None = None
 
     def __init__(self, arm: Arm) -> None:
         self._tool = _Tool(arm, speed_m_s=PICK_SPEED_M_S)
@@ -193,6 +213,58 @@ class PickLiftExpert:
                 roll_deg=roll_deg,
             )
         return grasp
+
+
+class ClumsyExpert:
+    """An expert that is sometimes wrong about where the object is, and may notice late or never.
+
+    It stands in for a hurried operator: what it does is smooth and plausible, and beside the goal.
+    """
+
+    name = "clumsy"
+    checkpoint_id: str | None = None
+
+    def __init__(
+        self,
+        expert: ActingPolicy,
+        *,
+        fps: float,
+        slips: Slips,
+        rng: np.random.Generator,
+    ) -> None:
+        """Args:
+        expert: Who drives, believing what it is told.
+        fps: Control steps a second.
+        slips: How often it errs, how far, and for how long.
+        rng: Decides each attempt's error.
+        """
+        self._expert = expert
+        self._fps = fps
+        self._slips = slips
+        self._rng = rng
+        self._error_m: np.ndarray = np.zeros(3)
+        self._steps_left = 0.0
+
+    def reset(self) -> None:
+        self._expert.reset()
+        slips, rng = self._slips, self._rng
+        errs, notices = rng.random() < slips.share, rng.random() < slips.noticed_share
+        angle = rng.uniform(0, 2 * np.pi)
+        reach_m = rng.uniform(*slips.reach_m) if errs else 0.0
+        self._error_m = reach_m * np.array([np.cos(angle), np.sin(angle), 0.0])
+        self._steps_left = rng.uniform(*slips.notices_s) * self._fps if notices else np.inf
+
+    def act(self, observation: Observation) -> np.ndarray | None:
+        self._steps_left -= 1
+        if self._steps_left < 0 and self._error_m.any():
+            self._error_m = np.zeros(3)
+            # A plan made for the wrong place is given up as a whole.
+            self._expert.reset()
+        _object(observation)
+        pose = np.array(observation.privileged["object_pose"], dtype=float)
+        pose[:3] += self._error_m
+        believed = {**observation.privileged, "object_pose": pose}
+        return self._expert.act(replace(observation, privileged=believed))
 
 
 def _above(pose: ToolPose, height_m: float) -> ToolPose:

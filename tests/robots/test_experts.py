@@ -7,6 +7,7 @@ import pytest
 
 from backend.control import Observation
 from backend.robots.config import load_robot_config
+from backend.robots.experts import ClumsyExpert, Slips, make_expert
 from backend.robots.make import make_arm, make_policy
 
 
@@ -39,6 +40,32 @@ def test_the_expert_succeeds_in_scene_after_scene(name):
     arm.close()
 
     assert outcomes == [True] * 4
+
+
+def test_a_clumsy_expert_misses_until_it_notices():
+    config = blind("so101_sim_touch")
+    arm = make_arm(config, seed=11)
+    arm.connect()
+    # The object's half width is 15 mm, the margin 5 mm: 4 cm beside it touches nothing.
+    slips = Slips(share=1.0, reach_m=(0.04, 0.05), noticed_share=1.0, notices_s=(4.0, 4.0))
+    policy = ClumsyExpert(
+        make_expert(config, arm), fps=arm.fps, slips=slips, rng=np.random.default_rng(0)
+    )
+
+    steps_needed = []
+    for _ in range(3):
+        policy.reset()
+        seen = arm.observe()
+        steps_needed.append(0)
+        while not seen.privileged["success"]:
+            arm.act(policy.act(seen))
+            seen = arm.observe()
+            steps_needed[-1] += 1
+            assert steps_needed[-1] < 100
+        arm.begin_reset()
+    arm.close()
+
+    assert min(steps_needed) > 40, "it noticed after four seconds"
 
 
 def test_an_expert_says_what_it_needs():

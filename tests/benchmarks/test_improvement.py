@@ -1,0 +1,193 @@
+"""The improvement benchmark counts right, plans its cells right, and records through the actor."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.control import Observation
+from backend.domain import Command, Driver, Outcome
+from backend.episodes.store import read_end, read_header, read_steps
+from backend.robots.experts import make_expert
+from benchmarks.improvement.cells import cells_of
+from benchmarks.improvement.measures import Rate, per_hour
+from benchmarks.improvement.operators import Oracle, OracleRules
+from benchmarks.improvement.setting import SETTINGS, quick
+from benchmarks.improvement.station import Station, SwiftClock
+from benchmarks.improvement.table import collect_results, markdown, summarise
+
+TOUCH = SETTINGS["touch"]
+
+
+def test_a_rate_has_wilsons_interval():
+    # Newcombe (1998), table I: 81 of 263 by the score method.
+    assert Rate(hits=81, trials=263).interval == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert Rate(hits=0, trials=20).interval == pytest.approx((0.0, 0.1611), abs=1e-4)
+    with pytest.raises(ValueError, match="no rate"):
+        Rate(hits=0, trials=0)
+
+
+def test_successes_an_hour_count_resets_and_failed_attempts():
+    # Two attempts of 3 s and 7 s with 1 s between: 12 s for one success.
+    assert per_hour(1, [30, 70], fps=10, reset_s=1) == pytest.approx(300)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_every_cell_comes_after_what_it_needs(rounds):
+    cells = cells_of(replace(TOUCH, rounds=rounds))
+
+    names = [cell.name for cell in cells]
+    for number, cell in enumerate(cells):
+        assert set(cell.needs) <= set(names[:number])
+    assert {cell.method for cell in cells if cell.kind == "train"} == {
+        "demos",
+        "successes",
+        "seed",
+        "recap",
+    }
+    last = {cell.name: cell for cell in cells}
+    assert last["successes"].recordings == last[f"recap{rounds}"].recordings
+
+
+def test_all_methods_make_as_many_actor_updates():
+    steps = set()
+    for method in ("demos", "successes", "seed", "recap"):
+        schedule = TOUCH.learner_config(method, seed=3).schedule
+        joint = schedule.order == "joint"
+        steps.add(schedule.joint_steps if joint else schedule.actor_steps)
+
+    assert steps == {TOUCH.actor_steps}
+
+
+def seen(*, distance_m: float = 0.1, success: bool = False) -> Observation:
+    return Observation(
+        state=np.zeros(6, np.float32),
+        frames={},
+        frame_wall_s={},
+        privileged={
+            "success": success,
+            "tool_pose": np.array([distance_m, 0, 0, 1, 0, 0, 0]),
+            "object_pose": np.array([0, 0, 0, 1, 0, 0, 0]),
+        },
+    )
+
+
+def oracle(**rules: float) -> Oracle:
+    return Oracle(OracleRules(**rules), fps=10, rng=np.random.default_rng(0))
+
+
+def test_the_oracle_grades_by_the_verdict_and_the_clock():
+    judge = oracle(limit_s=2)
+
+    assert judge.look(seen(), step=19, is_human=False) is None
+    assert judge.look(seen(), step=20, is_human=False) is Command.FAILURE
+    assert judge.look(seen(success=True), step=20, is_human=False) is Command.SUCCESS
+
+
+def test_the_oracle_takes_over_once_the_arm_makes_no_headway():
+    helper = oracle(limit_s=3, helps_share=1, stuck_s=1, rescue_s=5)
+    helper.begin(0)
+
+    nearing = [
+        helper.look(seen(distance_m=0.2 - 0.01 * step), step=step, is_human=False)
+        for step in range(1, 11)
+    ]
+    stuck = [helper.look(seen(distance_m=0.1), step=step, is_human=False) for step in range(11, 21)]
+
+    assert set(nearing) == {None}
+    assert stuck == [None] * 9 + [Command.INTERVENE]
+    # From there on it has its own time.
+    assert helper.look(seen(), step=60, is_human=True) is None
+    assert helper.look(seen(), step=70, is_human=True) is Command.FAILURE
+
+
+def test_a_station_records_through_the_actor_what_policy_and_oracle_do(tmp_path):
+    """The policy does nothing at all: the oracle takes over and touches the cube."""
+    config = replace(TOUCH, cameras=()).robot_config()
+
+    class Idler:
+        name = "idler"
+        checkpoint_id = "run/000001"
+
+        def reset(self):
+            pass
+
+        def act(self, observation):
+            return None
+
+    rules = OracleRules(limit_s=2, helps_share=1, stuck_s=0.5, rescue_s=8)
+    with Station(
+        config,
+        make_policy=lambda arm: Idler(),
+        operator=Oracle(rules, fps=config.fps, rng=np.random.default_rng(0)),
+        operator_name="oracle",
+        data_dir=tmp_path,
+        seed=5,
+        clock=SwiftClock(wall_s=1_760_000_000.0),
+    ) as station:
+        attempts = [station.attempt(number) for number in range(2)]
+
+    assert [attempt.outcome for attempt in attempts] == [Outcome.SUCCESS] * 2
+    assert attempts[0].scene_seed != attempts[1].scene_seed
+    for attempt in attempts:
+        folder = tmp_path / "episodes" / attempt.episode_id
+        header, end, steps = read_header(folder), read_end(folder), read_steps(folder)
+        assert header.operator == "oracle"
+        assert header.checkpoint_id == "run/000001"
+        assert end.outcome is Outcome.SUCCESS
+        assert len(steps) == attempt.num_steps
+        assert steps.is_human.sum() == attempt.num_human_steps > 0
+        # Takeover and rescue are one stretch each: the idler first, then the hand.
+        assert not steps.is_human[0]
+        assert steps.is_human[-1]
+    assert Driver.HUMAN == "human"
+
+
+def test_the_expert_alone_needs_no_help(tmp_path):
+    config = replace(TOUCH, cameras=()).robot_config()
+
+    with Station(
+        config,
+        make_policy=lambda arm: make_expert(config, arm),
+        operator=Oracle(
+            OracleRules(limit_s=8, helps_share=1), fps=10, rng=np.random.default_rng(0)
+        ),
+        operator_name="oracle",
+        data_dir=tmp_path,
+        seed=5,
+        clock=SwiftClock(wall_s=0.0),
+    ) as station:
+        attempt = station.attempt(0)
+
+    assert attempt.outcome is Outcome.SUCCESS
+    assert attempt.num_human_steps == 0
+
+
+def test_results_of_seeds_are_pooled_and_unfinished_cells_left_out(tmp_path):
+    setting = quick(TOUCH)
+    for seed, hits in ((0, 30), (1, 50)):
+        folder = tmp_path / setting.name / f"seed{seed}" / "results"
+        folder.mkdir(parents=True)
+        (folder / "recap1.json").write_text(
+            json.dumps(
+                {
+                    "kind": "train",
+                    "method": "recap",
+                    "num_successes": hits,
+                    "num_attempts": 100,
+                    "success": hits / 100,
+                    "successes_per_hour": 100.0,
+                    "minutes": 5.0,
+                    "critic": {"spearman": 0.5, "auc": math.nan},
+                }
+            )
+        )
+
+    rows = summarise(collect_results(setting, [0, 1, 2], tmp_path))
+
+    assert [row["cell"] for row in rows] == ["recap1"]
+    assert rows[0]["success"] == pytest.approx(0.4)
+    assert rows[0]["by_seed"] == {"0": 0.3, "1": 0.5}
+    assert "| recap1 | 40% | 33%–47% | 30%, 50% | 100 | 0.50 |  |  |" in markdown(rows)
