@@ -49,8 +49,9 @@ from backend.api.routes_session import session_router
 from backend.api.routes_statistics import statistics_router
 from backend.api.routes_system import system_router
 from backend.api.routes_training import training_router
-from backend.api.routes_video_rule import video_rule_router
 from backend.api.routes_upload import upload_router
+from backend.api.routes_user import user_router
+from backend.api.routes_video_rule import video_rule_router
 from backend.db.engine import Database, migrate, open_database
 from backend.jobs.runner import JobRunner
 from backend.jobs.video_rule import PeriodicVideos
@@ -196,6 +197,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
                 default_robot=settings.robot,
                 clock=clock,
             ),
+            user_router(),
             system_router(live, data_dir, version=VERSION),
         ],
         gatekeeper=gatekeeper,

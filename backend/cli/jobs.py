@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from backend.api.job_replies import Job, JobList, Metric
@@ -14,6 +14,7 @@ from backend.episodes.outcomes import OUTCOME_COLUMNS
 from backend.intake import reconcile
 from backend.jobs.export_params import check, read_params
 from backend.jobs.export_plan import make_plan
+from backend.jobs.orders import Order
 from backend.jobs.runner import POLL_INTERVAL_S, JobRunner
 
 
@@ -44,9 +45,7 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
         "export", parents=[common], help="write episodes to a LeRobot dataset"
     )
     export.add_argument("repo_id", help="name of the dataset, like local/touch")
-    export.add_argument("--episodes", nargs="+", metavar="ID", help="these; default: all")
-    export.add_argument("--outcome", choices=[o.value for o in Outcome])
-    export.add_argument("--q", default="", help="as in `episodes`")
+    add_episode_flags(export)
     export.add_argument("--columns", nargs="*", choices=list(OUTCOME_COLUMNS), metavar="COLUMN")
     export.add_argument("--overwrite", action="store_true", help="replace a dataset of that name")
     export.add_argument("--dry-run", action="store_true", help="only say what would be written")
@@ -54,19 +53,34 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     export.set_defaults(run=export_episodes)
 
 
-def export_episodes(context: Context, flags: argparse.Namespace) -> None:
-    """Export and wait, or only say what would be exported."""
+def add_episode_flags(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told which episodes it is for."""
+    parser.add_argument("--episodes", nargs="+", metavar="ID", help="these; default: all")
+    parser.add_argument("--outcome", choices=[o.value for o in Outcome])
+    parser.add_argument("--q", default="", help="as in `episodes`")
+
+
+def wanted_episodes(context: Context, flags: argparse.Namespace) -> Any:
+    """What `episodes` of a job's params should be, by the flags of `add_episode_flags`.
+
+    Raises:
+        UsageError: The flags contradict each other.
+    """
     if flags.episodes and (flags.outcome or flags.q):
         raise UsageError("--episodes names them all; it cannot be combined with --outcome or --q")
     reconcile(context.database, context.data_dir)
-    episodes: Any = {"outcome": flags.outcome, "q": flags.q}
     if flags.episodes:
-        episodes = [context.episode_id(id) for id in flags.episodes]
-    elif not flags.outcome and not flags.q:
-        episodes = "all"
+        return [context.episode_id(id) for id in flags.episodes]
+    if not flags.outcome and not flags.q:
+        return "all"
+    return {"outcome": flags.outcome, "q": flags.q}
+
+
+def export_episodes(context: Context, flags: argparse.Namespace) -> None:
+    """Export and wait, or only say what would be exported."""
     params: dict[str, Any] = {
         "repo_id": flags.repo_id,
-        "episodes": episodes,
+        "episodes": wanted_episodes(context, flags),
         "overwrite": flags.overwrite,
     }
     if flags.columns is not None:
@@ -81,20 +95,28 @@ def export_episodes(context: Context, flags: argparse.Namespace) -> None:
 
 
 def order_job(context: Context, kind: JobKind, params: dict[str, Any], *, detach: bool) -> None:
-    """Queue a job, and wait for its end unless it is left to the running server.
+    """Queue a job, and wait for its end; see `order_jobs`."""
+    order_jobs(context, [Order(kind=kind, params=params)], detach=detach)
+
+
+def order_jobs(
+    context: Context, orders: Sequence[Order], *, detach: bool, after: Sequence[str] = ()
+) -> None:
+    """Queue jobs that follow each other, and wait for their end unless a server is to run them.
 
     Raises:
-        JobParamsError: The orders make no sense.
-        JobEndedError: It did not succeed.
+        JobParamsError: Some orders make no sense.
+        JobEndedError: One of them did not succeed.
     """
     runner = _runner(context)
     try:
-        row = runner.submit(kind, params, context.author)
-        context.say(f"job {row.id}")
+        rows = runner.submit_chain(orders, context.author, after=after)
+        for row in rows:
+            context.say(f"job {row.id}" if len(rows) == 1 else f"{row.kind} job {row.id}")
         if not detach:
-            _follow(context, runner, row.id)
+            _follow(context, runner, [row.id for row in rows])
         elif context.as_json:
-            context.answer(Job.of(row))
+            _answer_in_json(context, rows)
     finally:
         runner.close()
 
@@ -165,30 +187,44 @@ def _with_runner(
     try:
         id = _find(context, beginning).id
         act(runner, id)
-        _follow(context, runner, id, wanted=wanted)
+        _follow(context, runner, [id], wanted=wanted)
     finally:
         runner.close()
 
 
 def _follow(
-    context: Context, runner: JobRunner, id: str, *, wanted: JobState = JobState.DONE
+    context: Context, runner: JobRunner, ids: Sequence[str], *, wanted: JobState = JobState.DONE
 ) -> None:
+    """Wait until these jobs are over, in this order, and tell of them; Ctrl-C cancels them."""
+    waited = [_wait(context, runner, id) for id in ids]
+    rows = [row for row, _ in waited]
+    context.progress("")
+    if context.as_json:
+        _answer_in_json(context, rows)
+    else:
+        for row in rows:
+            _answer_job(context, row)
+    if any(was_interrupted for _, was_interrupted in waited):
+        wanted = JobState.CANCELLED
+    for row in rows:
+        if row.state != wanted:
+            raise JobEndedError(f"job {row.id} {row.state}: {row.message}")
+
+
+def _wait(context: Context, runner: JobRunner, id: str) -> tuple[JobRow, bool]:
     """Wait for the end, doing the server's part if no server does; Ctrl-C cancels the job."""
+    was_interrupted = False
     while True:
         try:
             runner.poll()
             row = _find(context, id)
             context.progress(f"{row.progress:4.0%}  {row.message}")
             if JobState(row.state).is_over:
-                break
+                return row, was_interrupted
             time.sleep(POLL_INTERVAL_S)
         except KeyboardInterrupt:
-            wanted = JobState.CANCELLED
+            was_interrupted = True
             runner.cancel(id)
-    context.progress("")
-    _answer_job(context, row)
-    if row.state != wanted:
-        raise JobEndedError(f"job {id} {row.state}: {row.message}")
 
 
 def _runner(context: Context) -> JobRunner:
@@ -197,6 +233,12 @@ def _runner(context: Context) -> JobRunner:
 
 def _find(context: Context, beginning: str) -> JobRow:
     return context.find(JobRow, "job", beginning)
+
+
+def _answer_in_json(context: Context, rows: Sequence[JobRow]) -> None:
+    jobs = [Job.of(row) for row in rows]
+    several = JobList(items=jobs, total=len(jobs), next_cursor=None)
+    context.answer(jobs[0] if len(jobs) == 1 else several)
 
 
 def _answer_job(context: Context, row: JobRow) -> None:

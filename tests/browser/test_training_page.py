@@ -148,13 +148,21 @@ def test_another_threshold_is_tried_without_asking_anybody(open_page: OpenPage) 
 
 
 def test_a_training_is_cancelled_and_can_be_resumed(open_page: OpenPage) -> None:
-    page = open_page(path="/training")
+    page = open_page(path="/training?view=new")
+    page.get_by_label("when it is done").select_option("video")
+    page.get_by_label("one video in").fill("3")
     starts_debug(page, "long", optimiser_steps="4000")
+    scores = page.locator(".dk-run", has_text="scores by long (newest)")
+    videos = page.locator(".dk-run", has_text="critic videos by long (newest)")
+    expect(scores).to_contain_text("waits for training long")
     expect(page.locator(".dk-run-message")).to_contain_text("step", timeout=JOB_MS)
     page.get_by_role("button", name="Cancel").click()
 
     expect(state_of(page)).to_contain_text("cancelled", timeout=JOB_MS)
+    expect(scores).to_contain_text("not begun: training long was cancelled", timeout=10_000)
+    expect(videos).to_contain_text("not begun: scoring", timeout=10_000)
     page.get_by_role("button", name="Resume").click()
+    expect(videos).to_contain_text("waiting", timeout=10_000)
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(state_of(page)).to_contain_text("cancelled", timeout=JOB_MS)
@@ -183,6 +191,8 @@ def test_one_that_is_stopping_is_ended_by_force_after_a_question(open_page: Open
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.wait_for_function("() => !document.querySelector('dialog')")
     assert len(forced) == 1
+    # A question that is still answered by this test would be an error in the next one.
+    page.unroute_all(behavior="wait")
 
 
 def test_a_checkpoint_is_promoted_after_a_question_and_shows_its_lineage(
@@ -199,10 +209,30 @@ def test_a_checkpoint_is_promoted_after_a_question_and_shows_its_lineage(
 
     expect(page.locator("tr", has_text="first/000004")).to_contain_text("drives")
     expect(page.get_by_role("button", name="Delete")).to_be_disabled()
+    page.get_by_role("checkbox", name="critic video of every").check()
+    expect(page.locator(".dk-rule")).to_contain_text("after 4 more episodes, by long/")
     page.get_by_label("compare with").select_option("first/000002")
     expect(page.get_by_text("no scored episode in common")).to_be_visible()
     page.screenshot(path=screenshots / "training-checkpoints-light.png")
     fits(page, height=True)
+
+
+def test_who_may_only_watch_sees_why_the_buttons_are_grey(open_page: OpenPage) -> None:
+    page = open_page("Vera", "/training?view=new")
+    viewer = {"name": "Vera", "role": "viewer"}
+    page.route("**/api/user", lambda route: route.fulfill(json=viewer))
+    page.reload()
+
+    start = page.get_by_role("button", name="Start training")
+    expect(start).to_have_attribute("title", re.compile("takes the role operator, you are viewer"))
+    expect(start).to_be_disabled()
+    page.get_by_role("button", name="Checkpoints").click()
+    for name in ("Promote", "Export", "Delete", "Score", "Score and make videos"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
+    expect(page.get_by_role("checkbox", name="critic video of every")).to_be_disabled()
+    page.locator(".dk-run", has_text="long").first.click()
+    expect(page.get_by_role("button", name="Resume")).to_be_disabled()
+    expect(page.get_by_role("button", name="New run like this")).to_be_enabled()
 
 
 def test_a_checkpoint_is_deleted_after_a_question_only(

@@ -182,6 +182,28 @@ def test_a_waiting_job_can_be_left_to_the_server_and_cancelled(handrail, data_di
     assert handrail("jobs", "cancel", job["id"])[0] == 1
 
 
+def test_a_training_is_queued_with_what_follows_it(handrail):
+    _, queued = handrail(
+        "train", "--preset", "debug", "--run", "touch", "--set", "optimizer.batch_size=2",
+        "--outcome", "success", "--dataset", "team/demos", "--videos", "--detach",
+    )  # fmt: skip
+
+    train, score, video = queued["items"]
+    assert train["params"]["run"] == "touch"
+    assert train["params"]["overrides"] == {"optimizer.batch_size": 2}
+    assert train["params"]["sources"] == [
+        {"kind": "store", "episodes": {"outcome": "success", "q": ""}},
+        {"kind": "dataset", "repo_id": "team/demos"},
+    ]
+    assert (score["kind"], score["params"]) == ("score", {"checkpoint": f"job:{train['id']}"})
+    assert (video["kind"], set(video["after"])) == ("video", {train["id"], score["id"]})
+    _, later = handrail("video", "--every", "2", "--after", score["id"][:8], "--detach")
+    assert later["after"] == [score["id"]]
+    code, refusal = handrail("score", "nobody/000001")
+    assert code == 1
+    assert "no checkpoint nobody/000001" in refusal["error"]["message"]
+
+
 def test_an_export_waits_for_its_job_and_fails_with_it(handrail, data_dir):
     handrail("episodes")
     for id in ("e1", "e2"):

@@ -1,130 +1,123 @@
-"""Train, cancel, resume, score and render through the job runner, as the page's API does."""
+"""Train, cancel, resume, score and render through the page's API, in real child processes."""
 
 import shutil
 import subprocess
 import threading
-import time
 
 import av
+import httpx
 import pytest
 
-from backend.checkpoints import delete, promote
-from backend.db.checkpoint_queries import list_checkpoints
-from backend.db.models import JobRow, ScoreRow
-from backend.db.queries import job_metrics
-from backend.domain import JobKind, JobState
-from backend.episodes.labels import LabelKind
 from backend.episodes.scores import read_scores
-from backend.jobs.runner import JobRunner
-from backend.review import add_label
-from tests.jobs.train_fixtures import graded
-
-__all__ = ["graded"]
+from tests.jobs.train_fixtures import record_graded
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(600)]
+OVER = ("done", "failed", "cancelled")
 
 
 class Jobs:
-    def __init__(self, data_dir, database):
-        self.database = database
-        self.runner = JobRunner(database, data_dir, clock=time.time)
+    """What a page does: it orders, and asks again and again how it goes."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
         self._tick = threading.Event()
 
-    def row(self, id):
-        with self.database.read() as db:
-            return db.get(JobRow, id)
+    def get(self, path, **params):
+        answer = self._client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path, **body):
+        answer = self._client.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def all(self):
+        return self.get("/api/jobs")["items"]
 
     def until(self, id, condition, seconds=240):
-        for _ in range(seconds * 20):
-            self.runner.poll()
-            row = self.row(id)
-            if condition(row):
-                return row
-            assert not JobState(row.state).is_over, (row.message, self.log(id))
-            self._tick.wait(0.05)
-        raise AssertionError(f"waited {seconds} s in vain: {self.row(id).message}")
+        for _ in range(seconds * 10):
+            job = self.get(f"/api/jobs/{id}")
+            if condition(job):
+                return job
+            assert job["state"] not in OVER, (job["message"], self.log(id))
+            self._tick.wait(0.1)
+        raise AssertionError(f"waited {seconds} s in vain: {job['message']}")
 
-    def until_over(self, id):
-        return self.until(id, lambda row: JobState(row.state).is_over)
+    def until_done(self, id):
+        job = self.until(id, lambda job: job["state"] in OVER)
+        assert job["state"] == "done", (job["message"], self.log(id))
+        return job
 
     def log(self, id):
-        return self.runner.log_path(id).read_text()
-
-    def submit(self, kind, **params):
-        return self.runner.submit(kind, params, "ana").id
-
-    def run(self, kind, **params):
-        id = self.submit(kind, **params)
-        row = self.until_over(id)
-        assert row.state == JobState.DONE, (row.message, self.log(id))
-        return row
+        return self._client.get(f"/api/jobs/{id}/log").text
 
 
 @pytest.fixture
-def jobs(graded):
-    data_dir, database = graded
-    jobs = Jobs(data_dir, database)
-    yield jobs
-    jobs.runner.close()
+def jobs(settings, server):
+    record_graded(settings.data_dir)
+    server.reconcile()
+    with server.client() as client:
+        yield Jobs(client)
 
 
-def test_train_cancel_resume_score_render(graded, jobs):
-    data_dir, database = graded
-    id = jobs.submit(
-        JobKind.TRAIN,
-        preset="debug",
-        run="touch",
-        overrides={"schedule.critic_steps": 4, "schedule.actor_steps": 4},
-    )
-    jobs.until(id, lambda row: row.progress > 0)
+def test_train_cancel_resume_score_render(jobs, settings):
+    data_dir = settings.data_dir
+    episodes = ["e0", "e3"]
+    id = jobs.post(
+        "/api/jobs",
+        kind="train",
+        params={
+            "preset": "debug",
+            "run": "touch",
+            "overrides": {"schedule.critic_steps": 4, "schedule.actor_steps": 4},
+        },
+        then=[
+            {"kind": "score", "params": {"checkpoint": "job:first"}},
+            {"kind": "video", "params": {"checkpoint": "job:first", "episodes": episodes}},
+        ],
+    )["id"]
+    follow = {job["kind"]: job["id"] for job in jobs.all()}
+    jobs.until(id, lambda job: job["progress"] > 0)
 
-    jobs.runner.cancel(id)
-    cancelled = jobs.until_over(id)
+    jobs.post(f"/api/jobs/{id}/cancel")
+    jobs.until(id, lambda job: job["state"] == "cancelled")
+    jobs.until(follow["video"], lambda job: job["state"] == "cancelled")
 
-    assert cancelled.state == JobState.CANCELLED
-    with database.read() as db:
-        first = list_checkpoints(db).items[0]
-    assert first.has_files
-    assert 0 < first.row.step < 8
+    first = jobs.get("/api/checkpoints")["items"][0]
+    assert first["size_bytes"] > 0
+    assert 0 < first["step"] < 8
 
-    jobs.runner.resume(id)
-    done = jobs.until_over(id)
+    jobs.post(f"/api/jobs/{id}/resume")
+    done = jobs.until_done(id)
 
-    assert done.state == JobState.DONE, (done.message, jobs.log(id))
-    assert done.result["checkpoint"] == "touch/000008"
-    with database.read() as db:
-        steps = [m.step for m in job_metrics(db, id) if m.name == "train/loss_critic"]
+    assert done["result"]["checkpoint"] == "touch/000008"
+    metrics = jobs.get(f"/api/jobs/{id}/metrics", limit=10_000)["items"]
+    steps = [metric["step"] for metric in metrics if metric["name"] == "train/loss_critic"]
     assert steps == sorted(set(steps)), "no step is made twice"
 
-    scored = jobs.run(JobKind.SCORE, checkpoint="touch/000008")
-    assert (scored.result["scored"], scored.result["skipped"]) == (4, [])
-    with database.read() as db:
-        assert {row.episode_id for row in db.query(ScoreRow)} == {"e0", "e1", "e2", "e3"}
-    before = read_scores(data_dir, "touch/000008", "e0")
+    scored = jobs.until_done(follow["score"])
+    assert scored["params"]["checkpoint"] == "touch/000008"
+    assert (scored["result"]["scored"], scored["result"]["skipped"]) == (4, [])
+    made = jobs.until_done(follow["video"])
+    assert [video["episode_id"] for video in made["result"]["videos"]] == episodes
+    for episode, num_frames in zip(episodes, (14, 17), strict=True):
+        check_video(data_dir / "videos/touch/000008" / f"{episode}.mp4", num_frames)
 
-    with database.write() as db:
-        add_label(
-            db, episode_id="e0", kind=LabelKind.OUTCOME, new={"outcome": "success"},
-            author="ana", source="review", created_s=1.0, event_id="changed my mind",
-        )  # fmt: skip
-    again = jobs.run(JobKind.SCORE, checkpoint="touch/000008")
-    assert (again.result["scored"], again.result["relabelled"], again.result["known"]) == (0, 1, 3)
+    before = read_scores(data_dir, "touch/000008", "e0")
+    jobs.post("/api/episodes/e0/labels", kind="outcome", new={"outcome": "success"})
+    again = jobs.post("/api/jobs", kind="score", params={"checkpoint": "touch/000008"})
+    result = jobs.until_done(again["id"])["result"]
+    assert (result["scored"], result["relabelled"], result["known"]) == (0, 1, 3)
     after = read_scores(data_dir, "touch/000008", "e0")
     assert (after.value == before.value).all()
     assert after.advantage[-1] > before.advantage[-1]
 
-    made = jobs.run(JobKind.VIDEO, checkpoint="touch/000008", episodes=["e0", "e3"])
-    assert [video["episode_id"] for video in made.result["videos"]] == ["e0", "e3"]
-    for id, num_frames in (("e0", 14), ("e3", 17)):
-        check_video(data_dir / "videos/touch/000008" / f"{id}.mp4", num_frames)
-
-    with database.write() as db:
-        promote(db, data_dir, "touch/000008", now_s=2.0)
-        delete(db, data_dir, first.row.id)
-    with database.read() as db:
-        left = list_checkpoints(db).items
-    assert first.row.id not in [checkpoint.row.id for checkpoint in left]
-    assert left[0].num_scored == 4
+    jobs.post("/api/checkpoints/touch/000008/promote")
+    jobs.post(f"/api/checkpoints/{first['id']}/delete")
+    left = jobs.get("/api/checkpoints")["items"]
+    assert first["id"] not in [checkpoint["id"] for checkpoint in left]
+    assert left[0]["num_scored"] == 4
 
 
 def check_video(path, num_frames):

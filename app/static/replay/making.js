@@ -1,7 +1,6 @@
 // Makes critic videos on demand: scores what is not scored yet, then has the videos drawn.
 //
-// The second job is ordered when the first is done. What waits is kept in this browser, so a closed
-// page orders it when it is opened again.
+// Both are ordered at once; the server lets the second wait for the first, also without this page.
 
 import { get, post, startJob } from "../training/api.js";
 import { h } from "../training/dom.js";
@@ -9,7 +8,6 @@ import { JobLines } from "../training/job_lines.js";
 import { isOver } from "../training/words.js";
 import { RECORDED } from "./address.js";
 
-const WAITING = "handrail.videos-after-scoring";
 const EVERY_MS = 1000;
 const SHOWN_S = 120;
 
@@ -38,8 +36,7 @@ export class Making {
     const params = checkpoint === RECORDED ? { episodes } : { checkpoint, episodes };
     try {
       if (unscored.length) {
-        const job = await startJob("score", { checkpoint, episodes: unscored });
-        remember({ ...waiting(), [job.id]: params });
+        await startJob("score", { checkpoint, episodes: unscored }, [{ kind: "video", params }]);
         this.#tell("info", "Scoring first, then the videos.", "Progress is shown above the wall.");
       } else {
         await startJob("video", params);
@@ -57,7 +54,6 @@ export class Making {
     try {
       const lists = await Promise.all(["score", "video"].map((kind) => get("/api/jobs", { kind, limit: 20 })));
       jobs = lists.flatMap((list) => list.items);
-      await this.#goOn(jobs);
     } catch {
       // The wall says that the server is gone.
     }
@@ -65,19 +61,7 @@ export class Making {
     const over = jobs.filter(isOver).map((job) => job.id).sort().join();
     if (this.#over !== null && over !== this.#over) this.#finished();
     this.#over = over;
-    const busy = jobs.some((job) => !isOver(job)) || Object.keys(waiting()).length > 0;
-    this.#timer = setTimeout(() => this.look(), busy ? EVERY_MS : 5 * EVERY_MS);
-  }
-
-  async #goOn(jobs) {
-    for (const [id, params] of Object.entries(waiting())) {
-      const job = jobs.find((each) => each.id === id) ?? await get(`/api/jobs/${id}`).catch(() => null);
-      if (job !== null && !isOver(job)) continue;
-      const { [id]: _done, ...rest } = waiting();
-      remember(rest);
-      if (job?.state === "done") jobs.push(await startJob("video", params));
-      else this.#tell("error", `No videos: the scoring ${job?.state ?? "is gone"}.`, job?.message ?? "");
-    }
+    this.#timer = setTimeout(() => this.look(), jobs.some((job) => !isOver(job)) ? EVERY_MS : 5 * EVERY_MS);
   }
 
   #show(jobs) {
@@ -90,16 +74,4 @@ export class Making {
   #cancel(job) {
     return post(`/api/jobs/${job.id}/cancel`).then(() => this.look(), (refusal) => this.#tell("error", refusal.message, refusal.hint));
   }
-}
-
-function waiting() {
-  try {
-    return JSON.parse(localStorage.getItem(WAITING) ?? "{}");
-  } catch {
-    return {};
-  }
-}
-
-function remember(orders) {
-  localStorage.setItem(WAITING, JSON.stringify(orders));
 }

@@ -47,8 +47,9 @@ export function post(path, body = {}) {
   });
 }
 
-export function startJob(kind, params) {
-  return post("/api/jobs", { kind, params });
+// `then`: jobs of {kind, params} that follow, each after the one before.
+export function startJob(kind, params, then = []) {
+  return post("/api/jobs", { kind, params, then });
 }
 
 // Every page of a list.

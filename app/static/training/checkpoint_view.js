@@ -23,7 +23,8 @@ export class CheckpointView {
     this.#page = page;
     this.#owner = owner;
     this.element = this.#body;
-    this.#jobs = new JobLines({ cancel: (job) => page.doing(() => post(`/api/jobs/${job.id}/cancel`)), withCheckpoint: false });
+    this.#jobs = new JobLines({ cancel: (job) => page.doing(() => post(`/api/jobs/${job.id}/cancel`)), withCheckpoint: false,
+      refusal: () => page.rights.refusal("operator", "cancel jobs") });
   }
 
   async show(id, jobs) {
@@ -86,13 +87,18 @@ export class CheckpointView {
 
   #actions(one) {
     const gone = one.size_bytes === 0;
+    const { rights } = this.#page;
+    const notPromote = rights.refusal("operator", "promote a checkpoint");
+    const notExport = rights.refusal("operator", "export a checkpoint");
+    const notDelete = rights.refusal("admin", "delete a checkpoint");
     return h("span", { class: "dk-actions" },
-      button("Promote", () => this.#promote(one), { kind: "primary", disabled: gone || one.promoted_s !== null,
-        title: "The robot drives it from its next episode on." }),
+      button("Promote", () => this.#promote(one), { kind: "primary", disabled: gone || one.promoted_s !== null || Boolean(notPromote),
+        title: notPromote || "The robot drives it from its next episode on." }),
       button("Train from it", () => this.#page.newRunLike({ start: one.id, ...(one.preset && one.preset !== "own" ? { preset: one.preset } : {}) }), { disabled: gone }),
-      button("Export", () => this.#export(one), { disabled: gone, title: "Copies it to a plain folder that LeRobot loads." }),
-      button("Delete", () => this.#delete(one), { kind: "small danger", disabled: gone || one.promoted_s !== null,
-        title: one.promoted_s === null ? "" : "It drives the robot: promote another one first." }));
+      button("Export", () => this.#export(one), { disabled: gone || Boolean(notExport),
+        title: notExport || "Copies it to a plain folder that LeRobot loads." }),
+      button("Delete", () => this.#delete(one), { kind: "small danger", disabled: gone || one.promoted_s !== null || Boolean(notDelete),
+        title: notDelete || (one.promoted_s === null ? "" : "It drives the robot: promote another one first.") }));
   }
 
   async #act(work) {
@@ -131,7 +137,12 @@ export class CheckpointView {
       const filter = Object.fromEntries([["outcome", this.#outcome], ["q", this.#search.value.trim()]].filter(([, value]) => value));
       return Object.keys(filter).length ? filter : "all";
     };
-    const start = (kind) => this.#page.doing(() => startJob(kind, { checkpoint: one.id, episodes: episodes(), again: this.#again.checked }));
+    const params = () => ({ checkpoint: one.id, episodes: episodes(), again: this.#again.checked });
+    const score = () => this.#page.doing(() => startJob("score", params()));
+    // What is scored already costs the scoring nothing, so the videos always come after one.
+    const draw = () => this.#page.doing(() => startJob("score", params(), [{ kind: "video", params: params() }]));
+    const why = this.#page.rights.refusal("operator", "start jobs");
+    const disabled = Boolean(why);
     const outcome = select(ANY, this.#outcome, (value) => { this.#outcome = value; });
     outcome.setAttribute("aria-label", "outcome");
     return h("section", { class: "dk-panel" },
@@ -140,8 +151,8 @@ export class CheckpointView {
         h("a", { href: `/replay${query({ checkpoint: one.id })}` }, "watch the videos")),
       h("div", { class: "dk-filter" }, outcome, this.#search,
         h("label", { class: "dk-check" }, this.#again, " also what is there already"),
-        button("Score", () => start("score"), { kind: "small strong", title: "Value, spread, advantage and word of every step." }),
-        button("Make videos", () => start("video"), { title: "Cameras with the curves under them; score first." })),
+        button("Score", score, { kind: "small strong", disabled, title: why || "Value, spread, advantage and word of every step." }),
+        button("Score and make videos", draw, { disabled, title: why || "Cameras with the curves under them, drawn once the episodes are scored." })),
       this.#jobs.element);
   }
 }

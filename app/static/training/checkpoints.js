@@ -3,6 +3,7 @@
 import { getAll } from "./api.js";
 import { CheckpointView } from "./checkpoint_view.js";
 import { h } from "./dom.js";
+import { VideoRule } from "./video_rule.js";
 import { isOver, number, rate, size, when } from "./words.js";
 
 const PROBES = [["probe/auc", "AUC"], ["probe/spearman", "order"], ["probe/conditioning_accuracy", "word heard"]];
@@ -14,17 +15,19 @@ export class CheckpointsView {
   #showDeleted = h("input", { type: "checkbox", on: { change: () => this.refresh() } });
   #table = h("div", { class: "dk-scroll" });
   #details;
+  #rule;
   #finished = "";
 
   // `page` has doing(work), open(view, id), newRunLike(params), tell(level, message).
   constructor(page) {
     this.#page = page;
+    this.#rule = new VideoRule(page);
     this.#details = new CheckpointView(page, { refresh: () => this.refresh(), all: () => this.#items ?? [] });
     this.element = h("div", { class: "dk-view" },
       h("section", { class: "dk-panel" },
         h("div", { class: "dk-panel-head" }, h("h2", {}, "Checkpoints"),
           h("label", { class: "dk-check" }, this.#showDeleted, " also deleted ones")),
-        this.#table),
+        this.#table, this.#rule.element),
       this.#details.element);
   }
 
@@ -41,6 +44,7 @@ export class CheckpointsView {
       return;
     }
     this.#render();
+    this.#rule.refresh();
     const id = this.#items.some((item) => item.id === this.#chosen) ? this.#chosen : this.#items.find((item) => item.promoted_s)?.id ?? this.#items[0]?.id;
     this.#mark(id);
     await this.#details.show(id ?? null, this.#page.jobs);

@@ -3,15 +3,18 @@
 
 import { button, h } from "./dom.js";
 import { progressBar, stateChip } from "./runs.js";
-import { chosenEpisodes, counted, isOver } from "./words.js";
+import { chosenEpisodes, counted, criticOf, isOver } from "./words.js";
 
 export class JobLines {
   #cancel;
+  #refusal;
   #lines = new Map();
 
-  // `cancel(job)` asks a job to stop; `withCheckpoint`: lines say whose critic it is.
-  constructor({ cancel, withCheckpoint }) {
+  // `cancel(job)` asks a job to stop; `refusal()` says why the user may not, or ""; `withCheckpoint`:
+  // lines say whose critic it is.
+  constructor({ cancel, refusal = () => "", withCheckpoint }) {
     this.#cancel = cancel;
+    this.#refusal = refusal;
     this.withCheckpoint = withCheckpoint;
     this.element = h("div", { class: "dk-jobs" });
   }
@@ -29,8 +32,8 @@ export class JobLines {
     if (line === undefined) {
       line = h("div", { class: "dk-job" },
         h("b", {}, job.kind === "score" ? "scoring" : "videos"),
-        h("span", {}, chosenEpisodes(job.params.episodes), " ", this.withCheckpoint && h("code", {}, job.params.checkpoint ?? "as recorded")),
-        h("span"), h("span"), h("span", { class: "dk-quiet" }), button("Cancel", () => this.#cancel(job)));
+        h("span", {}, chosenEpisodes(job.params.episodes), " ", this.withCheckpoint && h("code", {}, criticOf(job) || "as recorded")),
+        h("span"), h("span"), h("span", { class: "dk-quiet" }), button("Cancel", () => this.#cancel(job), { title: this.#refusal(), disabled: Boolean(this.#refusal()) }));
       this.#lines.set(job.id, line);
     }
     const words = JSON.stringify([job.state, job.progress, job.message]);

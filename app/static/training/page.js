@@ -9,6 +9,7 @@ import { partsOf } from "../live/paint.js";
 import { get, query } from "./api.js";
 import { CheckpointsView } from "./checkpoints.js";
 import { button, h } from "./dom.js";
+import { Rights } from "./rights.js";
 import { RunView } from "./run_view.js";
 import { Runs } from "./runs.js";
 import { StartForm } from "./start_form.js";
@@ -34,6 +35,7 @@ class TrainingPage {
   constructor(element) {
     this.#element = element;
     this.#parts = partsOf(element);
+    this.rights = new Rights();
     this.#notices = new Notices({ toasts: this.#parts.toasts, banner: null });
     this.runs = new Runs({ choose: (id) => this.#chooseJob(id) });
     this.run = new RunView(this);
@@ -46,8 +48,10 @@ class TrainingPage {
     this.#parts.side.append(h("div", { class: "dk-side-buttons" }, Object.values(this.#views)), this.runs.element);
     addEventListener("popstate", () => this.#read(), { signal: this.#leaving.signal });
     document.addEventListener("visibilitychange", () => this.#look(), { signal: this.#leaving.signal });
-    this.#read();
-    this.#look();
+    this.rights.ask().then(() => {
+      this.#read();
+      this.#look();
+    });
   }
 
   // --- what views may ask of the page

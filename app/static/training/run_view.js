@@ -192,13 +192,15 @@ export class RunView {
   #buttons(job) {
     const act = (what) => this.#page.doing(() => post(`/api/jobs/${job.id}/${what}`));
     const stopping = job.message === "stopping";
+    const why = this.#page.rights.refusal("operator", "stop and resume trainings");
+    const disabled = Boolean(why);
     return h("span", { class: "dk-actions" },
       !isOver(job) && !stopping && button("Cancel", () => act("cancel"), {
-        title: "Finishes its step and writes a checkpoint, from which it can be resumed." }),
+        disabled, title: why || "Finishes its step and writes a checkpoint, from which it can be resumed." }),
       !isOver(job) && stopping && button("End it now", () => this.#kill(job), {
-        kind: "small danger", title: "By force: what is not in a checkpoint is lost." }),
+        kind: "small danger", disabled, title: why || "By force: what is not in a checkpoint is lost." }),
       ["failed", "cancelled"].includes(job.state) && button("Resume", () => act("resume"), {
-        kind: "primary", title: "Goes on from its last checkpoint with the same episodes and labels." }),
+        kind: "primary", disabled, title: why || "Goes on from its last checkpoint with the same episodes and labels." }),
       button("New run like this", () => this.#page.newRunLike(job.params)));
   }
 

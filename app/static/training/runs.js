@@ -1,7 +1,7 @@
 // The left column: trainings with how they are, and the scorings and videos that are under way.
 
 import { h } from "./dom.js";
-import { chosenEpisodes, isOver, JOB_STATES, percent, runName, span, totalSteps, when } from "./words.js";
+import { chosenEpisodes, criticOf, isOver, JOB_STATES, percent, runName, span, totalSteps, when } from "./words.js";
 
 const RECENT_S = 600;
 
@@ -24,14 +24,16 @@ export function stepsOf(job) {
   return `step ${Math.round(job.progress * total).toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`;
 }
 
-function about(job) {
-  if (job.kind === "score") return `scores by ${job.params.checkpoint}`;
-  return job.params.checkpoint ? `critic videos by ${job.params.checkpoint}` : "videos of recorded values";
+function about(job, jobs) {
+  const critic = criticOf(job, jobs);
+  if (job.kind === "score") return `scores by ${critic}`;
+  return critic ? `critic videos by ${critic}` : "videos of recorded values";
 }
 
 export class Runs {
   #choose;
   #cards = new Map();
+  #jobs = [];
   #list = h("div", { class: "dk-runs", role: "list" });
   #others = h("div", { class: "dk-runs", role: "list" });
   #othersTitle = h("h3", {}, "Scoring and videos");
@@ -44,6 +46,7 @@ export class Runs {
   }
 
   show(jobs, chosen) {
+    this.#jobs = jobs;
     const trainings = jobs.filter((job) => job.kind === "train");
     const now_s = Date.now() / 1000;
     const others = jobs.filter((job) => ["score", "video"].includes(job.kind)
@@ -68,7 +71,8 @@ export class Runs {
 
   // Drawn anew only when something in it changed, so that nothing flickers and clicks land.
   #card(job, isChosen) {
-    const words = JSON.stringify([job.state, job.progress, job.message, isChosen, Object.keys(job.result.alarms ?? {})]);
+    const title = job.kind === "train" ? runName(job) : about(job, this.#jobs);
+    const words = JSON.stringify([title, job.state, job.progress, job.message, isChosen, Object.keys(job.result.alarms ?? {})]);
     let card = this.#cards.get(job.id);
     if (card === undefined) {
       card = h("button", { type: "button", class: "dk-run", role: "listitem", on: { click: () => this.#choose(job.id) } });
@@ -79,9 +83,9 @@ export class Runs {
     card.setAttribute("aria-current", isChosen);
     const isTraining = job.kind === "train";
     const alarms = Object.keys(job.result.alarms ?? {}).length;
-    const ends = isOver(job) ? (job.state === "failed" ? job.message : `took ${span((job.ended_s ?? 0) - (job.started_s ?? job.ended_s))}`) : job.message;
+    const ends = isOver(job) ? (job.state === "failed" || job.started_s === null ? job.message : `took ${span((job.ended_s ?? 0) - (job.started_s ?? job.ended_s))}`) : job.message;
     card.replaceChildren(...[
-      h("span", { class: "dk-run-name", title: isTraining ? "" : about(job) }, isTraining ? runName(job) : about(job)),
+      h("span", { class: "dk-run-name", title: isTraining ? "" : title }, title),
       stateChip(job),
       progressBar(job),
       h("span", { class: "dk-run-words" }, isTraining ? stepsOf(job) : chosenEpisodes(job.params.episodes), h("b", {}, percent(job.progress))),

@@ -9,6 +9,7 @@ import { counted } from "./words.js";
 
 const ASK_AFTER_MS = 250;
 const OTHER = "other";
+const AFTER = [["", "nothing"], ["score", "score all episodes with it"], ["video", "score all episodes, then make critic videos"]];
 const WANDB = [["off", "off"], ["offline", "offline: files to sync later"], ["online", "online: sends the numbers to wandb.ai"]];
 
 export class StartForm {
@@ -82,6 +83,14 @@ export class StartForm {
     return params;
   }
 
+  // Jobs that follow the training, for its newest checkpoint.
+  get then() {
+    const params = { checkpoint: "job:first", episodes: "all" };
+    const score = { kind: "score", params };
+    const video = { kind: "video", params: { ...params, every: Math.max(1, Number(this.#state.every) || 1) } };
+    return { "": [], score: [score], video: [score, video] }[this.#state.afterwards];
+  }
+
   #set(name, value) {
     this.#state[name] = value;
     this.#edited();
@@ -108,6 +117,8 @@ export class StartForm {
       field("newest checkpoints to keep", this.#input("keep", { type: "number", min: "1" }), "The promoted one and those that drove episodes stay in any case."),
       field("Weights & Biases", select(WANDB, this.#state.wandb, (value) => { this.#set("wandb", value); this.#render(); }), "Nothing is sent unless it is online."),
       this.#state.wandb !== "off" && field("W&B project", this.#input("wandb_project", { type: "text" })),
+      field("when it is done", select(AFTER, this.#state.afterwards, (value) => { this.#set("afterwards", value); this.#render(); }), "With its last checkpoint, also when this page is closed."),
+      this.#state.afterwards === "video" && field("one video in", this.#input("every", { type: "number", min: "1" }), "episodes, oldest first"),
     ].filter(Boolean));
   }
 
@@ -151,7 +162,9 @@ export class StartForm {
       preview.skipped.length > 0 && h("details", {}, h("summary", {}, `${counted(preview.skipped.length, "episode")} left out`),
         h("ul", {}, preview.skipped.map(({ id, reason }) => h("li", {}, h("code", {}, id), ` ${reason}`)))),
     ].filter(Boolean));
-    this.#start.disabled = Boolean(preview.problem);
+    const why = this.#page.rights.refusal("operator", "start a training");
+    this.#start.disabled = Boolean(preview.problem || why);
+    this.#start.title = why;
     this.#summary.dataset.wrong = preview.problem ? "yes" : "no";
     this.#summary.textContent = preview.problem ? `✗ ${preview.problem}`
       : `${counted(preview.total_steps, "step")} on ${counted(preview.episodes, "episode")}, model ${preview.config.model.size}`
@@ -160,7 +173,7 @@ export class StartForm {
 
   async #submit() {
     this.#start.disabled = true;
-    const job = await this.#page.doing(() => startJob("train", this.params));
+    const job = await this.#page.doing(() => startJob("train", this.params, this.then));
     this.#start.disabled = false;
     if (job) {
       this.#state.run = "";
@@ -172,6 +185,6 @@ export class StartForm {
 function fresh() {
   return {
     preset: "recap", config: null, start: "tiny", steps: "", run: "", device: "auto", keep: 3, processes: 1,
-    wandb: "off", wandb_project: "handrail",
+    wandb: "off", wandb_project: "handrail", afterwards: "", every: 1,
   };
 }

@@ -76,6 +76,14 @@ export function totalSteps(job) {
     : schedule.rounds * (schedule.critic_steps + schedule.actor_steps);
 }
 
+// Whose critic a job of scores or videos shows: a checkpoint, or that of a training still to come.
+export function criticOf(job, jobs = []) {
+  const [, id] = job.params.checkpoint?.match(/^job:(.+)$/) ?? [];
+  if (!id) return job.params.checkpoint ?? "";
+  const training = jobs.find((each) => each.id === id);
+  return `${training ? runName(training) : "a training"} (newest)`;
+}
+
 // Which episodes a job's `episodes` means.
 export function chosenEpisodes(episodes = "all") {
   if (episodes === "all") return "all episodes";
