@@ -13,6 +13,7 @@ STATIC_URL = "/handrail-static"
 
 PAGES = (
     ("Live", "/"),
+    ("Review", "/review"),
     ("Replay", "/replay"),
     ("Training", "/training"),
     ("Data", "/data"),

@@ -13,6 +13,7 @@ import uvicorn
 from app.data_page import build_data_page
 from app.pages import build_pages, mount_pages
 from app.replay_page import build_replay_page
+from app.review_page import build_review_page
 from app.setup_page import build_setup_page
 from app.training_page import build_training_page
 from backend.main import build_backend
@@ -85,6 +86,7 @@ class Handrail:
     async def _serve(self) -> None:
         # Gradio makes event loops of its own, and forgets them, where none is running.
         pages = build_pages(
+            build_review_page,
             build_replay_page,
             build_training_page,
             partial(build_data_page, backend=self._backend),

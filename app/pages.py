@@ -25,6 +25,7 @@ STYLES = (
     "live/live.css",
     "training/training.css",
     "replay/replay.css",
+    "review/review.css",
     "vendor/uplot/uPlot.min.css",
 )
 

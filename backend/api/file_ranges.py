@@ -1,14 +1,13 @@
 """Serves one file with HTTP ranges, also while somebody is still writing to it.
 
 The size is taken once, when the request comes: what is appended later belongs to the next request.
-(Starlette's FileResponse reads to the end, which breaks the length it promised.)
+(Starlette's FileResponse reads to the end, which breaks the length it promised.) The file is opened
+when its first bytes are sent: a browser that gives up before that leaves nothing open.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from starlette.responses import Response, StreamingResponse
 
@@ -32,13 +31,8 @@ def file_response(
     Raises:
         ApiError: 416, the range lies outside of the file.
     """
-    file = path.open("rb")
-    size = os.fstat(file.fileno()).st_size
-    try:
-        span = _span(range_header, size)
-    except ApiError:
-        file.close()
-        raise
+    size = path.stat().st_size
+    span = _span(range_header, size)
     first, end = span or (0, size)
     headers = {
         "accept-ranges": "bytes",
@@ -48,7 +42,7 @@ def file_response(
     if span:
         headers["content-range"] = f"bytes {first}-{end - 1}/{size}"
     return StreamingResponse(
-        _read(file, first, end),
+        _read(path, first, end),
         status_code=206 if span else 200,
         media_type=media_type,
         headers=headers,
@@ -76,8 +70,8 @@ def _span(range_header: str | None, size: int) -> tuple[int, int] | None:
     return first, end
 
 
-def _read(file: BinaryIO, first: int, end: int) -> Iterator[bytes]:
-    with file:
+def _read(path: Path, first: int, end: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
         file.seek(first)
         left = end - first
         while left > 0 and (chunk := file.read(min(CHUNK_BYTES, left))):

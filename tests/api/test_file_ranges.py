@@ -1,5 +1,6 @@
 """Parts of files, also of growing ones."""
 
+import psutil
 import pytest
 
 from backend.api.errors import ApiError
@@ -75,3 +76,13 @@ async def test_what_is_appended_meanwhile_belongs_to_the_next_request(path):
 
     assert body == CONTENT
     assert response.headers["cache-control"] == "no-store"
+
+
+def test_a_request_given_up_before_its_first_byte_leaves_no_file_open(tmp_path):
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"pictures")
+
+    response = file_response(path, media_type="video/mp4", range_header=None, changes=False)
+
+    assert response.headers["content-length"] == "8"
+    assert str(path) not in [opened.path for opened in psutil.Process().open_files()]

@@ -81,7 +81,7 @@ class ReviewPage {
       filter: () => this.#address.queue,
       tell: (...words) => this.tell(...words),
       undo: () => this.#undo("undo"),
-      changedAll: () => { this.#bundles.allStale(); this.#begin(); },
+      changedAll: () => { this.#bundles.allStale(); this.#begin({ keep: false }); },
     } });
     this.#panel = new LabelPanel({ root: this.#parts.panel, desk: {
       act: (act) => this.act(act),
@@ -114,7 +114,9 @@ class ReviewPage {
 
   // --- the queue
 
-  async #begin() {
+  // `keep`: the episode on the screen stays, wherever it is in the queue now.
+  async #begin({ keep = true } = {}) {
+    if (!keep) this.#address.set({ episode: "", frame: "" }, { replace: true });
     this.#askFacets();
     try {
       const wanted = { ...this.#address.queue, order: this.#address.values.order || FIRST_ORDER };
@@ -144,8 +146,7 @@ class ReviewPage {
   #changed(changed) {
     if (QUEUE.some((name) => changed.has(name))) {
       this.#filters.show(this.#facets);
-      this.#address.values.episode = "";
-      this.#begin();
+      this.#begin({ keep: changed.has("episode") && this.#address.values.episode !== "" });
       return;
     }
     if (changed.has("critic") || changed.has("compare")) this.#bundles.allStale();
@@ -224,8 +225,8 @@ class ReviewPage {
     const left = this.#facets.flag?.unlabeled ?? 0;
     this.#blank(queueFinished({
       tally: this.#desk.tally, started_ms: this.#started_ms, now_ms: Date.now(), left,
-      unlabeled: () => this.#address.set({ ...emptyQueue(), flag: "unlabeled", order: "oldest", episode: "" }),
-      again: () => { this.#address.values.episode = ""; this.#begin(); },
+      unlabeled: () => this.#address.set({ ...emptyQueue(), flag: "unlabeled", order: "oldest" }),
+      again: () => this.#begin({ keep: false }),
     }));
     this.#finished = true;
   }

@@ -2,7 +2,7 @@
 
 import { button, h, select } from "../training/dom.js";
 import { setText } from "../live/paint.js";
-import { dips, nextPlace, spansOf } from "./places.js";
+import { dips, nextPlace } from "./places.js";
 import { SPEEDS, Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 
@@ -121,7 +121,7 @@ export class Player {
 
   dip(direction) {
     const curve = this.#review?.curves?.[0];
-    const places = curve ? dips(curve.value, curve.support) : spansOf(this.#review?.columns.driver ?? [], "human").map(([start]) => start);
+    const places = curve ? dips(curve.value, curve.support) : (this.#review?.human_spans ?? []).map(([start]) => start);
     const place = nextPlace(places, this.frame, direction);
     const what = curve ? "dip of the value" : "moment at which a person took over (no critic has scored this episode)";
     if (place === undefined) this.#desk.tell("info", `No ${what} ${direction > 0 ? "after" : "before"} this frame.`);
@@ -153,7 +153,7 @@ export class Player {
   // The first critic or the second, which may be none.
   #critic(review, at) {
     const [first, second] = review.curves.map((curve) => curve.checkpoint_id);
-    const ids = review.scored_by.map((scorer) => scorer.checkpoint_id).filter((id) => at === 0 || id !== first);
+    const ids = review.scored_by.filter((id) => at === 0 || id !== first);
     const options = [...(at === 1 ? [["", "+ second critic"]] : []), ...ids.map((id) => [id, id])];
     const made = select(options, (at === 0 ? first : second) ?? "", (id) => this.#desk.critic(at === 0 ? "critic" : "compare", id));
     made.setAttribute("aria-label", at === 0 ? "critic" : "second critic");

@@ -5,7 +5,6 @@
 
 import { h } from "../training/dom.js";
 import { number } from "../training/words.js";
-import { spansOf } from "./places.js";
 import { paintRow } from "./row_paint.js";
 import { LABEL_COLOURS, rowsOf } from "./tracks.js";
 
@@ -110,7 +109,7 @@ export class Timeline {
     ctx.scale(ratio, ratio);
     ctx.fillStyle = colour("human");
     ctx.globalAlpha = 0.15;
-    const human = this.#review.human_spans ?? spansOf(this.#review.columns.driver, "human");
+    const human = this.#review.human_spans;
     for (const [start, end] of human) ctx.fillRect(x(start - 0.5), 0, x(end - 0.5) - x(start - 0.5), height);
     ctx.globalAlpha = 1;
     for (const [start, end] of human) ctx.fillRect(x(start - 0.5), LABELS_PX - 4, x(end - 0.5) - x(start - 0.5), 4);

@@ -18,7 +18,7 @@ export function rowsOf(review) {
   return [
     a && valueRow(a, b),
     a && hasNumbers(a.advantage) && advantageRow(a, b),
-    review.rewards && returnRow(review),
+    returnRow(review),
     jointRow("action", "actions", review.columns.action, review.columns.action_names),
     jointRow("state", "states", review.columns.state, review.columns.state_names),
   ].filter(Boolean);
