@@ -82,7 +82,7 @@ class LeRobotRigs:
         config = self._config(robot)
         make = _make()
         try:
-            arm = make.make_arm(config)
+            arm = make.make_arm(config, now_s=self._clock.now_s)
             rig = Rig(
                 facts=self.facts(robot),
                 arm=arm,

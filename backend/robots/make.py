@@ -13,7 +13,8 @@ import os
 import pkgutil
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -58,12 +59,18 @@ class HoldPolicy:
         return None
 
 
-def make_arm(config: RobotConfig, *, seed: int | None = None) -> Arm:
+def make_arm(
+    config: RobotConfig,
+    *,
+    seed: int | None = None,
+    now_s: Callable[[], float] = time.monotonic,
+) -> Arm:
     """Make the robot of a config, not connected.
 
     Args:
         config: What to make.
         seed: Seed of the simulated scenes' order, instead of the config's own.
+        now_s: Monotonic seconds, by which a real robot's servos are watched.
 
     Raises:
         RobotConfigError: LeRobot knows no such type, or something in the config does not fit it.
@@ -73,7 +80,7 @@ def make_arm(config: RobotConfig, *, seed: int | None = None) -> Arm:
         if robot_config.type == SIMULATOR:
             sim = importlib.import_module("backend.robots.sim")
             return sim.SimArm(config, robot_config, seed=seed)
-        return LeRobotArm(config, _make_robot(robot_config))
+        return LeRobotArm(config, _make_robot(robot_config), now_s=now_s)
     except RobotConfigError:
         raise
     except (ValueError, TypeError, ImportError) as error:
