@@ -14,7 +14,7 @@ import numpy as np
 from backend import checkpoints
 from backend.episodes.labels import LabelsInForce
 from backend.episodes.scores import EpisodeScores
-from backend.jobs.relabel import judged_arrays, relabel
+from backend.jobs.relabel import relabel, valued
 from backend.jobs.train_config import MEANING_FILE
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import config_from_dict
@@ -73,16 +73,22 @@ def present_scores(
         return scores
     if meaning.config.words.mode == "two" and task not in scores.thresholds:
         return scores
-    arrays = judged_arrays(
-        episode_id=scores.episode_id, task=task, fps=fps, is_human=is_human, labels=labels
+    episode = valued(
+        scores.value,
+        episode_id=scores.episode_id,
+        task=task,
+        fps=fps,
+        is_human=is_human,
+        num_steps=labels.num_steps(len(is_human)),
+        outcome=labels.outcome,
+        ranges=labels.ranges,
     )
     now = relabel(
-        arrays,
-        scores.value,
+        [episode],
         config=meaning.config,
         longest={**longest, **meaning.longest},
         thresholds=scores.thresholds,
-    )
+    )[scores.episode_id]
     return replace(
         scores,
         advantage=now.advantage,

@@ -20,18 +20,20 @@ import numpy as np
 
 from backend import checkpoints
 from backend.db.engine import open_database
+from backend.episodes.format import EPISODES_DIR
 from backend.episodes.frames import FrameCache, free_bytes
 from backend.episodes.lerobot_folder import CAMERA_PREFIX
 from backend.episodes.scores import EpisodeScores, read_scores, write_scores
+from backend.episodes.store import read_steps
 from backend.jobs.child import JobChild, JobFailedError, run_child
+from backend.jobs.relabel import relabel, valued
 from backend.jobs.score_params import ScoreParams, ScoreParamsError, read_score_params
 from backend.jobs.train_config import MEANING_FILE, TrainParamsError
-from backend.jobs.train_data import EpisodeLoader, read_without_pictures
+from backend.jobs.train_data import EpisodeLoader
 from backend.jobs.train_params import StoreSource
 from backend.jobs.train_plan import TrainEpisode, recorded_episodes
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import config_from_dict
-from backend.learning.labels import make_labels
 from backend.learning.replay import EpisodeArrays
 from backend.learning.returns import longest_by_task
 
@@ -43,8 +45,8 @@ class Scored:
     """Values of one episode, before advantages."""
 
     episode: TrainEpisode
-    # Without pictures.
-    arrays: EpisodeArrays
+    # A number a recorded step, also behind the end that people have set: that may move.
+    is_human: np.ndarray
     value: np.ndarray
     spread: np.ndarray
 
@@ -129,7 +131,9 @@ class ScoringRun:
                 stored.append(
                     Scored(
                         episode=episode,
-                        arrays=read_without_pictures(self._child.data_dir, episode),
+                        is_human=read_steps(
+                            self._child.data_dir / EPISODES_DIR / episode.id
+                        ).is_human,
                         value=before.value,
                         spread=before.spread,
                     )
@@ -142,7 +146,7 @@ class ScoringRun:
         except ValueError as error:
             _log(f"{error}")
             return None
-        return before if before and len(before.value) == episode.num_steps else None
+        return before if before and len(before.value) == episode.num_recorded else None
 
     def _score(self, episodes: Sequence[TrainEpisode], skipped: dict[str, str]) -> Iterator[Scored]:
         """Yield the values of each episode; decodes the next ones meanwhile."""
@@ -174,7 +178,8 @@ class ScoringRun:
                 while todo or reading:
                     while todo and len(reading) < AHEAD:
                         episode = todo.popleft()
-                        reading.append((episode, pool.submit(loader.read, episode, keep=False)))
+                        whole = replace(episode, num_steps=episode.num_recorded, num_behind=0)
+                        reading.append((episode, pool.submit(loader.read, whole, keep=False)))
                     episode, result = reading.popleft()
                     try:
                         arrays = result.result()
@@ -195,7 +200,7 @@ class ScoringRun:
                     nothing = np.full(len(arrays), np.nan)
                     yield Scored(
                         episode=episode,
-                        arrays=replace(arrays, images={}),
+                        is_human=arrays.is_human,
                         value=scores.values,
                         spread=nothing if scores.spreads is None else scores.spreads,
                     )
@@ -216,9 +221,20 @@ class ScoringRun:
     def _label(self, scored: Sequence[Scored], *, own_thresholds: bool) -> None:
         if not scored:
             return
-        labels = make_labels(
-            [s.arrays for s in scored],
-            {s.episode.id: s.value.astype(np.float64) for s in scored},
+        labels = relabel(
+            [
+                valued(
+                    s.value,
+                    episode_id=s.episode.id,
+                    task=s.episode.task,
+                    fps=s.episode.fps,
+                    is_human=s.is_human,
+                    num_steps=s.episode.num_steps,
+                    outcome=s.episode.outcome,
+                    ranges=s.episode.ranges,
+                )
+                for s in scored
+            ],
             config=self._config,
             longest=self._longest,
             thresholds=self._own_thresholds if own_thresholds else None,
@@ -233,12 +249,12 @@ class ScoringRun:
                     episode_id=id,
                     value=one.value,
                     spread=one.spread,
-                    advantage=labels.advantages[id],
-                    word=np.array([word or "" for word in labels.words[id]]),
+                    advantage=labels[id].advantage,
+                    word=labels[id].word,
                     label_revision=one.episode.label_revision,
                     outcome=one.episode.outcome,
                     value_range=self._config.reward.value_range,
-                    thresholds=_of_task(labels.thresholds, one.episode.task),
+                    thresholds=_of_task(labels[id].thresholds, one.episode.task),
                     has_own_thresholds=own_thresholds,
                     created_s=now_s,
                 ),

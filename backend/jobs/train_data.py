@@ -14,6 +14,7 @@ import numpy as np
 
 from backend.episodes.format import EPISODES_DIR
 from backend.episodes.frames import FrameCache, FramesError, Pictures, decode
+from backend.episodes.label_ranges import RangeKind, steps_of
 from backend.episodes.lerobot_folder import LeRobotFolder
 from backend.episodes.store import EpisodeFormatError, read_header, read_steps, video_path
 from backend.jobs.train_plan import TrainEpisode
@@ -79,6 +80,7 @@ class EpisodeLoader:
             states, actions = folder.states(index), folder.actions(index)
             is_human = folder.is_human(index)
             pictures = {camera: folder.pictures(index, camera) for camera in folder.cameras}
+        steps = episode.num_steps
         return EpisodeArrays(
             episode_id=episode.id,
             task=episode.task,
@@ -90,6 +92,8 @@ class EpisodeLoader:
             is_human=is_human,
             outcome=episode.outcome,
             source="demonstration" if episode.is_demonstration else "offline",
+            is_mistake=steps_of(episode.ranges, RangeKind.MISTAKE, steps),
+            is_correction=steps_of(episode.ranges, RangeKind.CORRECTION, steps),
         )
 
     def _recorded(
@@ -97,11 +101,13 @@ class EpisodeLoader:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Mapping[str, Pictures]]:
         folder = self._data_dir / EPISODES_DIR / episode.id
         header, steps = read_header(folder), read_steps(folder)
+        # The rest lies behind the end that people have set.
+        count = episode.num_steps
         pictures = {
-            camera: Pictures(path=video_path(folder, camera), num_frames=len(steps), fps=header.fps)
+            camera: Pictures(path=video_path(folder, camera), num_frames=count, fps=header.fps)
             for camera in sorted(header.cameras)
         }
-        return steps.state, steps.action, steps.is_human, pictures
+        return steps.state[:count], steps.action[:count], steps.is_human[:count], pictures
 
     def _frames(self, pictures: Pictures, keep: bool) -> np.ndarray:  # noqa: FBT001
         if keep:
@@ -113,18 +119,3 @@ class EpisodeLoader:
         if root not in self._folders:
             self._folders[root] = LeRobotFolder(Path(root))
         return self._folders[root]
-
-
-def read_without_pictures(data_dir: Path, episode: TrainEpisode) -> EpisodeArrays:
-    """A recorded episode's steps alone, for what follows from values that are known already."""
-    steps = read_steps(data_dir / EPISODES_DIR / episode.id)
-    return EpisodeArrays(
-        episode_id=episode.id,
-        task=episode.task,
-        fps=episode.fps,
-        states=np.array(steps.state),
-        actions=np.array(steps.action),
-        images={},
-        is_human=steps.is_human,
-        outcome=episode.outcome,
-    )

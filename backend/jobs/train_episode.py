@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backend.domain import Outcome
+from backend.episodes.label_ranges import LabelRange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class TrainEpisode:
     index: int | None
     task: str
     fps: float
+    # Steps that count.
     num_steps: int
     num_human_steps: int
     # The outcome in force; `none`: nobody judged it.
@@ -30,3 +32,12 @@ class TrainEpisode:
     shape: str
     # Names of the action's dimensions, in order; empty when unknown.
     joints: tuple[str, ...] = ()
+    # Steps recorded behind those that count, because a label moved the end forward.
+    num_behind: int = 0
+    # What people said of its steps.
+    ranges: tuple[LabelRange, ...] = ()
+
+    @property
+    def num_recorded(self) -> int:
+        """All steps, also those that do not count."""
+        return self.num_steps + self.num_behind

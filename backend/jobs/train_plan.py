@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from backend.db.models import EpisodeRow
 from backend.db.queries import FINAL_STATES, all_episodes, label_events, newest_label_revision
 from backend.domain import EpisodeState, Outcome
+from backend.episodes.label_ranges import range_from_dict
 from backend.episodes.labels import LabelEvent, LabelsInForce, fold
 from backend.jobs.train_config import TrainParamsError
 from backend.jobs.train_datasets import DatasetTables
@@ -89,6 +90,7 @@ class TrainPlan:
                         **episode,
                         "outcome": Outcome(episode["outcome"]),
                         "joints": tuple(episode.get("joints", ())),
+                        "ranges": tuple(range_from_dict(r) for r in episode.get("ranges", ())),
                     }
                 )
                 for episode in content["episodes"]
@@ -183,6 +185,7 @@ def recorded_episodes(
             skipped[row.id] = why
             continue
         cameras = ", ".join(sorted(str(camera) for camera in row.cameras))
+        num_steps = said.num_steps(row.num_steps)
         found.append(
             TrainEpisode(
                 id=row.id,
@@ -192,13 +195,15 @@ def recorded_episodes(
                 index=None,
                 task=row.task,
                 fps=row.fps,
-                num_steps=row.num_steps,
-                num_human_steps=row.num_human_steps,
+                num_steps=num_steps,
+                num_human_steps=min(row.num_human_steps, num_steps),
                 outcome=said.outcome,
                 label_revision=row.label_revision,
                 is_demonstration=False,
                 shape=f"{row.fps:g} Hz, {cameras}, {len(row.joints)} joints",
                 joints=tuple(str(joint) for joint in row.joints),
+                num_behind=row.num_steps - num_steps,
+                ranges=said.ranges,
             )
         )
     return found

@@ -180,7 +180,7 @@ def _scores(data_dir: Path, params: VideoParams, episode: TrainEpisode) -> Episo
     if params.checkpoint_id is None:
         return None
     scores = read_scores(data_dir, params.checkpoint_id, episode.id)
-    return scores if scores and len(scores.value) == episode.num_steps else None
+    return scores if scores and len(scores.value) == episode.num_recorded else None
 
 
 def _shows(
