@@ -6,6 +6,8 @@ const EVERY_MS = 1000;
 const MOST = 200;
 
 export class Follow {
+  // Who looks at this page, once it is known.
+  myName = "";
   #heard;
   #lost;
   #after = null;

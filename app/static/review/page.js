@@ -6,7 +6,7 @@ import { partsOf, setShown, setText } from "../live/paint.js";
 import { get, query } from "../training/api.js";
 import { counted } from "../training/words.js";
 import { Address, emptyQueue, FIRST_ORDER, QUEUE } from "./address.js";
-import { cannotRead, nothingMatches, nothingRecorded, queueFinished } from "./blank.js";
+import { nothingMatches, nothingRecorded, queueFinished } from "./blank.js";
 import { Bundles } from "./bundles.js";
 import { Filters } from "./filters.js";
 import { Follow } from "./follow.js";
@@ -20,9 +20,9 @@ import { Player } from "./player.js";
 import { Queue } from "./queue.js";
 import { QueueList } from "./queue_list.js";
 import { flagsAfter } from "./said.js";
-import { roleOfUser } from "./whoami.js";
+import { Showing } from "./showing.js";
+import { userOf } from "./whoami.js";
 
-const FETCHED_AHEAD = 2;
 const LIST_FACTS = ["outcome", "excluded", "exclude_reason", "note", "terminal_step"];
 
 class ReviewPage {
@@ -40,11 +40,10 @@ class ReviewPage {
   #panel;
   #filters;
   #follow;
+  #showing;
   #states = new Map();
-  #episode = null;
-  #review = null;
   #facets = {};
-  #finished = false;
+  #isAway = false;
   #started_ms = Date.now();
   #leaving = new AbortController();
 
@@ -55,7 +54,7 @@ class ReviewPage {
     this.#address = new Address((changed) => this.#changed(changed));
     this.#queue = new Queue({
       list: (params) => get(`/api/episodes${query(params)}&state=finished&state=recovered`),
-      changed: () => this.#list?.show(),
+      changed: () => this.#list.show(),
     });
     this.#bundles = new Bundles({ critics: () => [this.#address.values.critic, this.#address.values.compare].filter(Boolean) });
     this.#outbox = new Outbox({ tell: {
@@ -74,9 +73,13 @@ class ReviewPage {
       marked: () => this.#showState(),
       tell: (...words) => this.tell(...words),
     } });
+    this.#showing = new Showing({ parts: this.#parts, queue: this.#queue, bundles: this.#bundles, player: this.#player, page: {
+      begun: (episode) => this.#begun(episode),
+      read: () => this.#showAll(),
+    } });
     this.#orders = new LabelOrders({ desk: this.#desk, page: {
-      episode: () => this.#episode,
-      labels: () => this.#review?.labels,
+      episode: () => this.#showing.episode,
+      labels: () => this.#showing.review?.labels,
       player: this.#player,
       filter: () => this.#address.queue,
       tell: (...words) => this.tell(...words),
@@ -85,12 +88,12 @@ class ReviewPage {
     } });
     this.#panel = new LabelPanel({ root: this.#parts.panel, desk: {
       act: (act) => this.act(act),
-      erase: (range) => this.#desk.say(this.#episode.id, "erase", {}, { target_id: range.id }),
-      revert: (revision) => this.#desk.revert(this.#episode.id, revision),
+      erase: (range) => this.#desk.say(this.#showing.episode.id, "erase", {}, { target_id: range.id }),
+      revert: (revision) => this.#desk.revert(this.#showing.episode.id, revision),
       seek: (frame) => this.#player.seek(frame),
     } });
     this.#filters = new Filters({ root: this.#parts.filters, address: this.#address });
-    this.#follow = new Follow({ heard: (events) => this.#others(events), lost: (is) => this.#away(is) });
+    this.#follow = new Follow({ heard: (events) => this.#others(events), lost: (is) => { this.#isAway = is; this.#showState(); } });
     const { signal } = this.#leaving;
     addEventListener("popstate", () => this.#address.reread(), { signal });
     addEventListener("keydown", (event) => this.#key(event), { signal });
@@ -101,8 +104,9 @@ class ReviewPage {
     this.#outbox.begin();
     this.#follow.begin();
     this.#begin();
-    roleOfUser().then((role) => {
+    userOf().then(({ role, name }) => {
       this.#desk.mayLabel = role !== "viewer";
+      this.#follow.myName = name;
       this.#showState();
     });
     requestAnimationFrame(() => this.#frame());
@@ -125,13 +129,12 @@ class ReviewPage {
       this.tell("error", refusal.message, refusal.hint);
       return;
     }
-    this.#finished = false;
     this.#list.reset();
     setShown(this.#parts.refresh, false);
     const { episode } = this.#address.values;
     if (episode) await this.open(episode);
     else if (this.#queue.loaded) await this.open(this.#queue.at(0).id, { replace: true });
-    else this.#blank(Object.keys({ ...this.#address.queue, order: "" }).length > 1 ? nothingMatches(() => this.#address.set(emptyQueue())) : nothingRecorded());
+    else this.#showing.blank(Object.keys({ ...this.#address.queue, order: "" }).length > 1 ? nothingMatches(() => this.#address.set(emptyQueue())) : nothingRecorded());
   }
 
   async #askFacets() {
@@ -149,95 +152,46 @@ class ReviewPage {
       this.#begin({ keep: changed.has("episode") && this.#address.values.episode !== "" });
       return;
     }
-    if (changed.has("critic") || changed.has("compare")) this.#bundles.allStale();
     const { episode, frame } = this.#address.values;
-    if (episode && (episode !== this.#episode?.id || changed.has("critic") || changed.has("compare"))) this.#show(episode, Number(frame) || 0);
+    const critics = changed.has("critic") || changed.has("compare");
+    if (critics) this.#bundles.allStale();
+    if (episode && (critics || !this.#showing.shows(episode))) this.#showing.show(episode, Number(frame) || 0);
     else if (changed.has("frame")) this.#player.seek(Number(frame) || 0);
   }
 
   // --- the episode
 
   async open(id, { replace = false } = {}) {
-    if (id === this.#episode?.id && !this.#finished) {
-      await this.#show(id, this.#player.frame);
-      return;
-    }
-    const linked = id === this.#address.values.episode && this.#episode === null;
-    if (linked) await this.#show(id, Number(this.#address.values.frame) || 0);
+    if (this.#showing.shows(id)) await this.#showing.show(id, this.#player.frame);
+    else if (id === this.#address.values.episode) await this.#showing.show(id, Number(this.#address.values.frame) || 0);
     else this.#address.set({ episode: id, frame: "" }, { replace });
   }
 
-  async #show(id, frame) {
-    this.#finished = false;
-    const known = this.#queue.get(id);
-    const isNew = id !== this.#episode?.id || this.#parts.empty.hidden === false;
-    const bundle = this.#bundles.open(id, known?.cameras);
-    setShown(this.#parts.empty, false);
-    this.#parts.player.dataset.blank = "no";
-    if (isNew && known) this.#begins(known, bundle, frame);
-    try {
-      const review = await bundle.review;
-      if (this.#address.values.episode !== id) return;
-      if (isNew && !known) this.#begins(review.episode, bundle, frame);
-      this.#review = review;
-      this.#episode = { ...this.#episode, ...review.episode, outcome: review.labels.outcome };
-      this.#desk.seen(id, review.labels.revision);
-      this.#player.showReview(review);
-    } catch (refusal) {
-      if (this.#address.values.episode === id) this.#blank(cannotRead(refusal, () => this.#show(id, frame)));
-      return;
-    }
-    this.#showState();
-    this.#ahead(await this.#queue.find(id));
-    this.#list.choose(id);
-    this.#showPlace();
-  }
-
-  #begins(episode, bundle, frame) {
-    this.#episode = episode;
-    this.#review = null;
-    this.#player.show(episode, bundle.films, frame);
+  #begun(episode) {
+    this.#desk.seen(episode.id, episode.label_revision);
     this.#list.choose(episode.id);
-    this.#showState();
-    this.#showPlace();
-  }
-
-  // The next ones are there before they are asked for.
-  async #ahead(index) {
-    if (index < 0) return;
-    await this.#queue.reach(index + FETCHED_AHEAD);
-    for (let next = index + 1; next <= index + FETCHED_AHEAD; next += 1) {
-      const item = this.#queue.at(next);
-      if (item) this.#bundles.open(item.id, item.cameras).review?.catch(() => {});
-    }
+    this.#showAll();
   }
 
   async #go(step) {
-    const at = this.#episode ? this.#queue.indexOf(this.#episode.id) : -1;
-    await this.#queue.reach(at + step);
-    const next = this.#queue.at(at + step);
+    const { episode } = this.#showing;
+    const at = episode ? this.#queue.indexOf(episode.id) : -1;
+    // Back from the end of the queue is where one came from.
+    const to = this.#showing.isBlank && step < 0 ? at : at + step;
+    await this.#queue.reach(to);
+    const next = this.#queue.at(to);
     if (next) await this.open(next.id);
-    else if (step > 0) this.#finish();
+    else if (step > 0) await this.#finish();
   }
 
   async #finish() {
     await this.#askFacets();
     const left = this.#facets.flag?.unlabeled ?? 0;
-    this.#blank(queueFinished({
+    this.#showing.blank(queueFinished({
       tally: this.#desk.tally, started_ms: this.#started_ms, now_ms: Date.now(), left,
       unlabeled: () => this.#address.set({ ...emptyQueue(), flag: "unlabeled", order: "oldest" }),
       again: () => this.#begin({ keep: false }),
     }));
-    this.#finished = true;
-  }
-
-  #blank(content) {
-    this.#player.close();
-    this.#parts.player.dataset.blank = "yes";
-    this.#parts.empty.replaceChildren(...content);
-    setShown(this.#parts.empty, true);
-    this.#panel.clear();
-    this.#showPlace();
   }
 
   // --- what a key or a button asks for
@@ -250,35 +204,37 @@ class ReviewPage {
       "copy-link": () => this.#copyLink(), escape: () => this.#player.mark({ start: null, end: null }),
     };
     if (name in acts) acts[name]();
-    else if (this.#episode && !this.#finished) this.#onEpisode(act);
+    else if (!this.#showing.isBlank) this.#onEpisode(act, this.#showing.episode);
   }
 
-  #onEpisode(act) {
+  #onEpisode(act, episode) {
     if (this.#player.act(act)) return;
     const acts = {
-      outcome: () => { this.#desk.choose(this.#episode, act.outcome); this.#showState(); },
-      save: () => this.#save(),
-      skip: () => this.#skip(),
+      outcome: () => { this.#desk.choose(episode, act.outcome); this.#showState(); },
+      save: () => this.#save(episode),
+      skip: () => this.#skip(episode),
     };
     if (act.name in acts) acts[act.name]();
     else this.#orders.act(act);
   }
 
-  #save() {
-    if (this.#desk.saveDraft(this.#episode)) this.#states.set(this.#episode.id, "done");
+  #save(episode) {
+    if (this.#desk.saveDraft(episode)) this.#states.set(episode.id, "done");
     this.#go(1);
   }
 
-  #skip() {
-    this.#desk.forgetDraft(this.#episode.id);
+  #skip(episode) {
+    this.#desk.forgetDraft(episode.id);
     this.#desk.tally.skipped += 1;
-    if (!this.#states.has(this.#episode.id)) this.#states.set(this.#episode.id, "skipped");
+    if (!this.#states.has(episode.id)) this.#states.set(episode.id, "skipped");
     this.#go(1);
   }
 
+  // What is not said yet is taken back first.
   #undo(which) {
-    if (this.#episode && this.#desk.draft(this.#episode.id) !== null && which === "undo") {
-      this.#desk.forgetDraft(this.#episode.id);
+    const { episode, isBlank } = this.#showing;
+    if (which === "undo" && !isBlank && this.#desk.draft(episode.id) !== null) {
+      this.#desk.forgetDraft(episode.id);
       this.#showState();
     } else this.#desk.undo(which);
   }
@@ -307,41 +263,45 @@ class ReviewPage {
   #heard(id, answer, entry) {
     const flags = flagsAfter(this.#queue.get(id)?.flags ?? [], answer);
     this.#queue.update(id, { ...pick(answer, LIST_FACTS), label_revision: answer.revision, flags });
-    if (entry && entry.episode_id === null) {
-      // Undo and redo go where the label was.
-      this.#states.delete(id);
-      this.tell("info", `${entry.words === "undo" ? "Undone" : "Redone"} in episode ${id.slice(0, 8)}.`);
-      if (answer.changed.length > 1) this.#begin();
+    if (entry?.episode_id === null) this.#switched(id, answer, entry);
+    else this.#fresh(id);
+  }
+
+  // Undo and redo go where the label was; those of a bulk stay with the queue.
+  #switched(id, answer, entry) {
+    const does = entry.words === "undo" ? "Undone" : "Redone";
+    const many = answer.changed.length > 1;
+    this.tell("info", `${does} in ${many ? counted(answer.changed.length, "episode") : `episode ${id.slice(0, 8)}`}.`);
+    this.#states.delete(id);
+    if (many) {
+      this.#bundles.allStale();
+      this.#begin();
+      return;
     }
-    this.#fresh(id, entry && entry.episode_id === null);
+    this.#fresh(id);
+    if (!this.#showing.shows(id)) this.open(id);
   }
 
   // Labels of other people, and of this person's other pages.
   #others(events) {
     const news = events.filter((event) => (this.#queue.get(event.episode_id)?.label_revision ?? 0) < event.id);
+    const { review } = this.#showing;
     for (const event of news) {
-      this.#queue.update(event.episode_id, { outcome: event.outcome, label_revision: event.id });
-      if (event.episode_id === this.#episode?.id && event.id <= (this.#review?.labels.revision ?? 0)) continue;
-      if (event.episode_id === this.#episode?.id) this.tell("info", `${event.author} labelled this episode.`);
-      this.#fresh(event.episode_id, false);
+      const id = event.episode_id;
+      this.#queue.update(id, { outcome: event.outcome, label_revision: event.id });
+      const isNews = !this.#showing.shows(id) || event.id > (review?.labels.revision ?? 0);
+      if (isNews && this.#showing.shows(id) && event.author !== this.#follow.myName) this.tell("info", `${event.author} labelled this episode.`);
+      if (isNews) this.#fresh(id);
     }
     if (news.length) {
       setText(this.#parts.refresh, "labels changed: sort anew (R)");
       setShown(this.#parts.refresh, true);
     }
-    this.#list.show();
   }
 
-  #fresh(id, goThere) {
-    this.#bundles.stale(id);
-    if (id === this.#episode?.id && !this.#finished) this.#show(id, this.#player.frame);
-    else if (goThere) this.open(id);
-    this.#list.show();
+  #fresh(id) {
+    this.#showing.refresh(id);
     this.#showState();
-  }
-
-  #away(is) {
-    setText(this.#parts.away, is ? "the server does not answer" : "");
   }
 
   // --- what is shown
@@ -351,20 +311,26 @@ class ReviewPage {
     return this.#desk.draft(id) !== null ? "draft" : this.#states.get(id) ?? "";
   }
 
-  #showState() {
-    const { unsent, waits } = this.#outbox;
-    setText(this.#parts.away, waits && unsent ? `${counted(unsent, "label")} not sent yet, trying again` : "");
-    this.#list?.show();
-    if (!this.#episode || !this.#panel || this.#finished || !this.#parts.empty.hidden) return;
-    this.#panel.show({
-      episode: this.#episode, review: this.#review, draft: this.#desk.draft(this.#episode.id), marks: this.#player.marks,
-      unsent: this.#outbox.entriesOf(this.#episode.id).length, mayLabel: this.#desk.mayLabel,
-    });
+  #showAll() {
+    const { episode, review, isBlank } = this.#showing;
+    if (review && !isBlank) this.#desk.seen(episode.id, review.labels.revision);
+    if (isBlank) this.#panel.clear();
+    this.#showState();
+    const at = episode && !isBlank ? this.#queue.indexOf(episode.id) : -1;
+    setText(this.#parts.place, `${at < 0 ? "–" : at + 1} of ${this.#queue.total.toLocaleString("en-US")}`);
   }
 
-  #showPlace() {
-    const at = this.#episode ? this.#queue.indexOf(this.#episode.id) : -1;
-    setText(this.#parts.place, `${at < 0 ? "–" : at + 1} of ${this.#queue.total.toLocaleString("en-US")}`);
+  #showState() {
+    const { unsent, waits } = this.#outbox;
+    const away = waits && unsent ? `${counted(unsent, "label")} not sent yet, trying again` : this.#isAway ? "the server does not answer" : "";
+    setText(this.#parts.away, away);
+    this.#list.show();
+    const { episode, review, isBlank } = this.#showing;
+    if (isBlank) return;
+    this.#panel.show({
+      episode, review, draft: this.#desk.draft(episode.id), marks: this.#player.marks,
+      unsent: this.#outbox.entriesOf(episode.id).length, mayLabel: this.#desk.mayLabel,
+    });
   }
 
   #frame() {
@@ -373,7 +339,7 @@ class ReviewPage {
       return;
     }
     this.#player.draw();
-    if (this.#episode && !this.#finished) this.#address.setFrame(this.#player.frame);
+    if (!this.#showing.isBlank) this.#address.setFrame(this.#player.frame);
     requestAnimationFrame(() => this.#frame());
   }
 

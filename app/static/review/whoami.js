@@ -1,18 +1,18 @@
-// What this browser's user may do: the live socket's greeting says the role.
+// Who looks at this page and what they may do: the live socket's greeting says it.
 
-export function roleOfUser() {
+// {name, role}; without an answer the server decides with every label.
+export function userOf() {
   return new Promise((resolve) => {
     const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/live`);
-    const answer = (role) => {
+    const answer = (user) => {
       socket.close();
-      resolve(role);
+      resolve(user);
     };
     socket.addEventListener("message", (event) => {
       if (typeof event.data !== "string") return;
       const hello = [JSON.parse(event.data)].flat().find((message) => message.type === "hello");
-      if (hello) answer(hello.role);
+      if (hello) answer({ name: hello.you, role: hello.role });
     });
-    // Without an answer the server decides with every label.
-    socket.addEventListener("error", () => answer("labeler"));
+    socket.addEventListener("error", () => answer({ name: "", role: "labeler" }));
   });
 }
