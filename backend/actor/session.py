@@ -9,10 +9,12 @@ import logging
 import uuid
 from dataclasses import replace
 
-from backend.actor.attempt import Attempt, header_of
+from backend.actor.attempt import Attempt
+from backend.actor.attempts import Attempts
 from backend.actor.clock import Clock
 from backend.actor.deadman import Deadman
 from backend.actor.inbox import Inbox, refusal
+from backend.actor.introduction import Introduction
 from backend.actor.motion import Mover
 from backend.actor.news import News, Outlet
 from backend.actor.orders import (
@@ -25,9 +27,9 @@ from backend.actor.orders import (
 from backend.actor.phases import ATTEMPT, CommandRefusedError, Happening, State
 from backend.actor.promotion import Promotions
 from backend.actor.recorder import Recorder
-from backend.actor.rig import Rig, RigMaker, RigRefusedError, close_policy
+from backend.actor.rig import Rig, RigMaker, close_policy
 from backend.actor.succession import Succession
-from backend.control import ActingPolicy, RobotFaultError, ThinkingPolicy
+from backend.control import ActingPolicy, RobotFaultError
 from backend.domain import Command, EndReason, Outcome, Phase
 from backend.wire import CommandMessage, ErrorBody
 
@@ -35,8 +37,6 @@ log = logging.getLogger(__name__)
 
 # When another policy may take the place of the one that drives.
 BETWEEN_EPISODES = (Phase.IDLE, Phase.RESETTING)
-# How often a closed session looks for checkpoints that were trained or deleted.
-POLICIES_LOOK_S = 3.0
 
 
 class LiveSession:
@@ -62,24 +62,19 @@ class LiveSession:
         self.reason = ""
         self.rig: Rig | None = None
         self.mover: Mover | None = None
-        self.attempt: Attempt | None = None
         self.recorder = recorder
         self.news = News(outlet=outlet, clock=clock)
         self._maker = maker
-        # As it was asked for, which may be the path of a config and not its name.
-        self._robot = robot
-        self._facts = maker.facts(robot)
-        self._task = self._facts.task
-        self._pid = pid
+        self._introduction = Introduction(
+            maker=maker, robot=robot, pid=pid, news=self.news, clock=clock
+        )
         self._inbox = inbox
         self._deadman = deadman
         self._clock = clock
         self._succession = Succession(
             maker=maker, promotions=promotions, news=self.news, default=policy
         )
-        self._looked_s = clock.now_s()
-        self._session_id: str | None = None
-        self._attempts = 0
+        self._attempts = Attempts(recorder=recorder, clock=clock)
         self._has_entered = False
         # When a human driver was lost, in monotonic seconds; None when held for another reason.
         self._driver_lost_s: float | None = None
@@ -132,7 +127,7 @@ class LiveSession:
                 self._close(command_id=message.command_id, author=message.author)
         elif command in GRADES:
             reason, outcome = GRADES[command]
-            self._end_attempt(
+            self._attempts.end(
                 reason, outcome=outcome, command_id=message.command_id, author=message.author
             )
             self._go(state)
@@ -147,21 +142,17 @@ class LiveSession:
             self._go(state, "the stop is cleared: go on, take over, or grade it")
 
     def _open(self, message: CommandMessage) -> None:
-        robot = str(message.params.get("robot") or self._robot)
+        robot = str(message.params.get("robot") or self._introduction.robot)
         wanted = str(message.params.get("policy") or "") or None
         self._inbox.begin_busy(f"connecting {robot}", takes_open=False)
         try:
             facts, rig = self._succession.open(robot, wanted)
         finally:
             stop = self._inbox.end_busy()
-        if facts.robot != self._facts.robot:
-            self._task = facts.task
-        self._robot = robot
-        self._facts = facts
+        self._introduction.opened(robot, facts)
         self.rig = rig
         self.mover = Mover(rig=rig, deadman=self._deadman)
-        self._session_id = str(message.params.get("session_id") or uuid.uuid4())
-        self._attempts = 0
+        self._attempts.opened(str(message.params.get("session_id") or uuid.uuid4()))
         self._go(self.state.on(Command.OPEN))
         if stop is not None:
             self._go(self.state.on(Command.STOP), f"stopped by {stop.author or 'somebody'}")
@@ -169,7 +160,7 @@ class LiveSession:
 
     def _close(self, *, command_id: str | None, author: str) -> None:
         if self.attempt is not None:
-            self._end_attempt(
+            self._attempts.end(
                 EndReason.ABORT, outcome=Outcome.NONE, command_id=command_id, author=author
             )
         self._let_go()
@@ -195,7 +186,7 @@ class LiveSession:
 
     def time_out(self) -> None:
         """The attempt took too long."""
-        self._end_attempt(EndReason.TIMEOUT, outcome=Outcome.NONE, command_id=None, author="")
+        self._attempts.end(EndReason.TIMEOUT, outcome=Outcome.NONE, command_id=None, author="")
         self._go(self.state.on(Happening.TIMEOUT))
 
     def recorded(self) -> None:
@@ -211,10 +202,10 @@ class LiveSession:
         if not isinstance(error, RobotFaultError):
             log.error("the control step failed", exc_info=error)
         if self.attempt is not None:
-            self._end_attempt(EndReason.FAULT, outcome=Outcome.NONE, command_id=None, author="")
+            self._attempts.end(EndReason.FAULT, outcome=Outcome.NONE, command_id=None, author="")
         self._let_go()
         self._go(self.state.on(Happening.ROBOT_LOST))
-        self.news.notice("error", "robot_lost", f"{self._facts.robot} is lost: {error}")
+        self.news.notice("error", "robot_lost", f"{self._robot_name} is lost: {error}")
         self._greet()
 
     def has_entered(self) -> bool:
@@ -234,9 +225,18 @@ class LiveSession:
         )
 
     @property
+    def attempt(self) -> Attempt | None:
+        """The one that is being recorded."""
+        return self._attempts.current
+
+    @property
     def task(self) -> str:
         """What the present or the next attempt is about."""
-        return self._task
+        return self._introduction.task
+
+    @property
+    def _robot_name(self) -> str:
+        return self._introduction.facts.robot
 
     @property
     def policy_name(self) -> str:
@@ -252,16 +252,8 @@ class LiveSession:
             policy = self._succession.take() if self.state.phase in BETWEEN_EPISODES else None
             if policy is not None:
                 self._adopt(policy)
-        elif self._clock.now_s() - self._looked_s >= POLICIES_LOOK_S:
-            self._looked_s = self._clock.now_s()
-            try:
-                policies = self._maker.facts(self._robot).policies
-            except RigRefusedError:
-                # Its config is being edited; `open` will say what is wrong with it.
-                return
-            if policies != self._facts.policies:
-                self._facts = replace(self._facts, policies=policies)
-                self._greet()
+        elif self._introduction.has_new_policies():
+            self._greet()
 
     def _adopt(self, policy: ActingPolicy) -> None:
         assert self.rig is not None
@@ -293,56 +285,24 @@ class LiveSession:
 
     def _begin_attempt(self, message: CommandMessage) -> None:
         assert self.rig is not None
-        assert self._session_id is not None
         task = message.params.get("task")
         if task is not None:
-            self._task = checked_task(task)
+            self._introduction.task = checked_task(task)
             self._greet()
-        self._attempts += 1
-        self.attempt = Attempt(
-            header=header_of(
-                self.rig,
-                session_id=self._session_id,
-                number=self._attempts,
-                task=self._task,
-                started_s=self._clock.wall_s(),
-                operator=message.author,
-            ),
-            timeout_s=self._facts.episode_time_s,
-            recorder=self.recorder,
-            awaits_values=isinstance(self.rig.policy, ThinkingPolicy),
-        )
-
-    def _end_attempt(
-        self, reason: EndReason, *, outcome: Outcome, command_id: str | None, author: str
-    ) -> None:
-        assert self.attempt is not None
-        self.attempt.finish(
-            reason,
-            outcome=outcome,
-            ended_s=self._clock.wall_s(),
-            command_id=command_id,
-            author=author,
-        )
-        self.attempt = None
+        self._attempts.begin(self.rig, task=self.task, operator=message.author)
 
     def _let_go(self) -> None:
         assert self.rig is not None
         try:
             self.rig.close()
         except Exception:
-            log.exception("%s did not close cleanly", self._facts.robot)
+            log.exception("%s did not close cleanly", self._robot_name)
         self.rig = None
         self.mover = None
         self._succession.robot_closed()
-        self._session_id = None
+        self._attempts.closed()
 
     def _greet(self) -> None:
-        self.news.hello(
-            self.rig,
-            facts=self._facts,
-            pid=self._pid,
-            phase=self.state.phase,
-            task=self._task,
-            session_id=self._session_id,
+        self._introduction.say(
+            self.rig, phase=self.state.phase, session_id=self._attempts.session_id
         )
