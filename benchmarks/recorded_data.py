@@ -83,6 +83,7 @@ def export_episodes(data_dir: Path, plan: TrainPlan) -> Path:
                 header=read_header(folder),
                 outcome=episode.outcome,
                 num_steps=episode.num_steps,
+                num_recorded=episode.num_recorded,
             )
             for folder, episode in zip(folders, plan.episodes, strict=True)
         ],

@@ -122,6 +122,10 @@ class ExportPreview(Documented):
     fps: float | None
     """None when no episode fits."""
     robot_type: str | None
+    ranges: dict[str, int]
+    """Labelled ranges by kind: mistake, recovery, correction, subtask."""
+    frames_behind_end: int
+    """Recorded frames that are left out, because people moved the end to the success."""
     tasks: list[str]
     columns: list[str]
     reward_scheme: str

@@ -10,7 +10,7 @@ from backend.cli.context import Context, UsageError, table, when
 from backend.db.models import JobRow
 from backend.db.queries import job_metrics, list_jobs
 from backend.domain import JobKind, JobState, Outcome
-from backend.episodes.outcomes import OUTCOME_COLUMNS
+from backend.episodes.outcomes import EXPORT_COLUMNS
 from backend.intake import reconcile
 from backend.jobs.export_params import check, read_params
 from backend.jobs.export_plan import make_plan
@@ -46,7 +46,7 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     export.add_argument("repo_id", help="name of the dataset, like local/touch")
     add_episode_flags(export)
-    export.add_argument("--columns", nargs="*", choices=list(OUTCOME_COLUMNS), metavar="COLUMN")
+    export.add_argument("--columns", nargs="*", choices=list(EXPORT_COLUMNS), metavar="COLUMN")
     export.add_argument("--overwrite", action="store_true", help="replace a dataset of that name")
     export.add_argument("--dry-run", action="store_true", help="only say what would be written")
     export.add_argument("--detach", action="store_true", help="leave it to the running server")

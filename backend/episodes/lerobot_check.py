@@ -13,7 +13,7 @@ import numpy as np
 from lerobot.datasets import LeRobotDataset
 
 from backend.episodes.lerobot_io import EpisodeToWrite, video_feature
-from backend.episodes.outcomes import outcome_columns
+from backend.episodes.outcomes import export_columns
 from backend.episodes.remux import count_frames
 from backend.episodes.store import read_steps, video_path
 from backend.episodes.video import VideoReader
@@ -40,7 +40,7 @@ def check_dataset(
         root: The dataset's folder.
         repo_id: Its name.
         episodes: In the order they were written.
-        columns: Of `OUTCOME_COLUMNS`.
+        columns: Of `EXPORT_COLUMNS`.
         on_episode: Called with the number of episodes checked so far.
 
     Raises:
@@ -70,13 +70,14 @@ def _check_rows(
 ) -> None:
     where = f"of episode {episode.header.id}"
     steps = read_steps(episode.folder)
-    derived = outcome_columns(steps.is_human, episode.outcome)
-    frames = np.arange(episode.num_steps)
+    count = episode.num_steps
+    derived = export_columns(steps.is_human[:count], episode.outcome, episode.ranges)
+    frames = np.arange(count)
     expected: dict[str, np.ndarray] = {
         "episode_index": np.full(episode.num_steps, index),
         "frame_index": frames,
-        "observation.state": steps.state,
-        "action": steps.action,
+        "observation.state": steps.state[:count],
+        "action": steps.action[:count],
         **{name: derived[name] for name in columns},
     }
     for name, wanted in expected.items():
@@ -86,7 +87,7 @@ def _check_rows(
             raise DatasetCheckError(
                 f"{name} {where} differs from frame {at} on: {found[at]} instead of {wanted[at]}"
             )
-        if not np.isfinite(found).all():
+        if wanted.dtype.kind != "U" and not np.isfinite(found).all():
             raise DatasetCheckError(f"{name} {where} holds numbers that are not finite")
     timestamps = np.asarray(rows["timestamp"]).reshape(-1)
     if not np.allclose(timestamps, frames / episode.header.fps, atol=1e-4):

@@ -27,7 +27,8 @@ from lerobot.datasets.utils import update_chunk_file_indices
 
 from backend.domain import Outcome
 from backend.episodes.format import EpisodeHeader
-from backend.episodes.outcomes import OUTCOME_COLUMNS, outcome_columns
+from backend.episodes.label_ranges import LabelRange
+from backend.episodes.outcomes import EXPORT_COLUMNS, export_columns
 from backend.episodes.remux import concatenate, stream_key
 from backend.episodes.store import read_steps, video_path
 from backend.episodes.video import VideoReader
@@ -42,7 +43,10 @@ class EpisodeToWrite:
     folder: Path
     header: EpisodeHeader
     outcome: Outcome
+    # Steps that count, which are written, of those that were recorded.
     num_steps: int
+    num_recorded: int
+    ranges: Sequence[LabelRange] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ def write_dataset(
         root: Must not exist.
         repo_id: The dataset's name, `owner/name`.
         episodes: At least one; their fps a whole number.
-        columns: Of `OUTCOME_COLUMNS`.
+        columns: Of `EXPORT_COLUMNS`.
         on_episode: Called with the number of episodes written so far.
 
     Raises:
@@ -133,28 +137,29 @@ class _CopyingWriter(DatasetWriter):  # type: ignore[misc]  # LeRobot has no typ
     def write(self, index: int, episode: EpisodeToWrite, columns: Sequence[str]) -> None:
         """Append one episode."""
         steps = read_steps(episode.folder)
-        if len(steps) != episode.num_steps:
+        if len(steps) != episode.num_recorded:
             raise ValueError(
                 f"episode {episode.header.id} has {len(steps)} steps on disk, its row says "
-                f"{episode.num_steps}"
+                f"{episode.num_recorded}"
             )
         self._pictures.episode = episode
-        derived = outcome_columns(steps.is_human, episode.outcome)
-        frames = np.arange(len(steps))
+        count = episode.num_steps
+        derived = export_columns(steps.is_human[:count], episode.outcome, episode.ranges)
+        frames = np.arange(count)
         self.save_episode(
             {
-                "size": len(steps),
-                "task": [episode.header.task] * len(steps),
+                "size": count,
+                "task": [episode.header.task] * count,
                 "episode_index": index,
                 # Counted by the writer.
                 "index": None,
                 "task_index": None,
                 "frame_index": frames,
                 "timestamp": (frames / episode.header.fps).astype(np.float32),
-                "observation.state": steps.state,
-                "action": steps.action,
+                "observation.state": steps.state[:count],
+                "action": steps.action[:count],
                 **{name: derived[name] for name in columns},
-                **{name: [None] * len(steps) for name in self._spans},
+                **{name: [None] * count for name in self._spans},
             }
         )
 
@@ -224,9 +229,7 @@ def _features(header: EpisodeHeader, columns: Sequence[str]) -> dict[str, dict[s
             }
             for camera, size in sorted(header.cameras.items())
         },
-        **{
-            name: {"dtype": OUTCOME_COLUMNS[name], "shape": (1,), "names": None} for name in columns
-        },
+        **{name: {"dtype": EXPORT_COLUMNS[name], "shape": (1,), "names": None} for name in columns},
     }
 
 

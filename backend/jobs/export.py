@@ -92,11 +92,13 @@ def _write(child: JobChild, plan: ExportPlan, aside: Path) -> None:
             header=planned.header,
             outcome=planned.labels.outcome,
             num_steps=planned.num_steps,
+            num_recorded=planned.num_recorded,
+            ranges=planned.labels.ranges,
         )
         for planned in plan.episodes
     ]
     count = len(episodes)
-    repo_id, columns = plan.params.repo_id, plan.params.columns
+    repo_id, columns = plan.params.repo_id, plan.columns
     child.report(0.1, "copying videos")
     write_dataset(
         aside,
@@ -132,6 +134,13 @@ def _manifest(child: JobChild, plan: ExportPlan, aside: Path) -> dict[str, Any]:
         # In the order of `episode_index`.
         "episode_ids": [planned.header.id for planned in plan.episodes],
         "episode_outcomes": [planned.labels.outcome.value for planned in plan.episodes],
+        "episode_ranges": [
+            [each.to_dict() for each in planned.labels.ranges] for planned in plan.episodes
+        ],
+        # Recorded steps that are left out, because people moved the end to the success.
+        "episode_steps_behind": [
+            planned.num_recorded - planned.num_steps for planned in plan.episodes
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.db.queries import EpisodeFilter
 from backend.domain import EpisodeState, Outcome
-from backend.episodes.outcomes import OUTCOME_COLUMNS
+from backend.episodes.outcomes import EXPORT_COLUMNS
 
 DATASETS_DIR = "datasets"
 FILTER_WORDS = ("outcome", "q", "session_id", "checkpoint_id")
@@ -27,8 +27,8 @@ class ExportParams:
 
     repo_id: str
     wanted: EpisodeFilter
-    # Of `OUTCOME_COLUMNS`, in their order.
-    columns: tuple[str, ...] = tuple(OUTCOME_COLUMNS)
+    # Of `EXPORT_COLUMNS`, in their order; a dataset has `subtask` only where one has a name.
+    columns: tuple[str, ...] = tuple(EXPORT_COLUMNS)
     # Replace a dataset of that name, once the new one is verified.
     overwrite: bool = False
 
@@ -123,10 +123,10 @@ def read_episodes(episodes: Any) -> EpisodeFilter:
 
 def _columns(columns: Any) -> tuple[str, ...]:
     if columns is None:
-        return tuple(OUTCOME_COLUMNS)
-    if not isinstance(columns, list) or not set(columns) <= OUTCOME_COLUMNS.keys():
+        return tuple(EXPORT_COLUMNS)
+    if not isinstance(columns, list) or not set(columns) <= EXPORT_COLUMNS.keys():
         raise ExportParamsError(
-            f"columns is a list of {', '.join(OUTCOME_COLUMNS)}; the recorded ones are always "
+            f"columns is a list of {', '.join(EXPORT_COLUMNS)}; the recorded ones are always "
             f"there; got {columns!r}"
         )
-    return tuple(name for name in OUTCOME_COLUMNS if name in columns)
+    return tuple(name for name in EXPORT_COLUMNS if name in columns)

@@ -23,8 +23,9 @@ from backend.db.queries import (
 )
 from backend.domain import EpisodeState, Outcome
 from backend.episodes.format import EPISODES_DIR, STEPS_FILE, EpisodeHeader
+from backend.episodes.label_ranges import RangeKind
 from backend.episodes.labels import LabelEvent, LabelsInForce, fold
-from backend.episodes.outcomes import REWARD_SCHEME
+from backend.episodes.outcomes import REWARD_SCHEME, SUBTASK_COLUMN
 from backend.episodes.store import EpisodeFormatError, read_header, video_path
 from backend.jobs.export_params import ExportParams, ExportParamsError
 from backend.review import event_from_row
@@ -37,7 +38,9 @@ class PlannedEpisode:
     folder: Path
     header: EpisodeHeader
     labels: LabelsInForce
+    # Steps that count, of those that were recorded.
     num_steps: int
+    num_recorded: int
     num_bytes: int
 
 
@@ -67,6 +70,24 @@ class ExportPlan:
         """Episodes that go out without a judgement: no reward, no success."""
         return [e.header.id for e in self.episodes if e.labels.outcome is Outcome.NONE]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that follow from labels; `subtask` only where somebody has named one."""
+        named = RangeKind.SUBTASK.value in self.ranges
+        return tuple(c for c in self.params.columns if c != SUBTASK_COLUMN or named)
+
+    @property
+    def ranges(self) -> dict[str, int]:
+        """How many ranges of each kind lie in the steps that are written."""
+        return dict(
+            Counter(
+                each.kind.value
+                for e in self.episodes
+                for each in e.labels.ranges
+                if each.start_step < e.num_steps
+            )
+        )
+
     def summary(self) -> dict[str, Any]:
         """The answer to a dry run, and the head of the manifest."""
         header = self.episodes[0].header if self.episodes else None
@@ -83,8 +104,10 @@ class ExportPlan:
                 "observation.state",
                 *(f"observation.images.{camera}" for camera in cameras),
                 "action",
-                *self.params.columns,
+                *self.columns,
             ],
+            "ranges": self.ranges,
+            "frames_behind_end": sum(e.num_recorded - e.num_steps for e in self.episodes),
             "reward_scheme": REWARD_SCHEME,
             "outcomes": dict(Counter(e.labels.outcome.value for e in self.episodes)),
             "unlabeled": self.unlabeled,
@@ -165,7 +188,8 @@ def _look_at(folder: Path, row: EpisodeRow, labels: LabelsInForce) -> PlannedEpi
         folder=folder,
         header=header,
         labels=labels,
-        num_steps=row.num_steps,
+        num_steps=labels.num_steps(row.num_steps),
+        num_recorded=row.num_steps,
         num_bytes=sum(file.stat().st_size for file in files),
     )
 

@@ -23,9 +23,12 @@ EPISODES = [("won", 25, Outcome.SUCCESS), ("lost", 40, Outcome.FAILURE), ("open"
 CHILD = """
 import shutil, sys
 from pathlib import Path
+from backend.db.engine import open_database, sqlite_url
 from backend.episodes import lerobot_io
+from backend.episodes.labels import LabelKind
 from backend.jobs.child import run_child
 from backend.jobs.export import export
+from backend.review import add_label
 
 data_dir = Path(sys.argv[1])
 def run(id):
@@ -33,9 +36,25 @@ def run(id):
 codes = [run("first")]
 shutil.copytree(data_dir / "datasets/local/a", data_dir / "first")
 codes += [run("taken"), run("replacing"), run("nothing")]
-honest = lerobot_io.outcome_columns
-lerobot_io.outcome_columns = lambda human, outcome: honest(human, lerobot_io.Outcome.SUCCESS)
+honest = lerobot_io.export_columns
+lerobot_io.export_columns = lambda human, outcome, ranges: honest(
+    human, lerobot_io.Outcome.SUCCESS, ranges
+)
 codes.append(run("wrong"))
+lerobot_io.export_columns = honest
+database = open_database(sqlite_url(data_dir))
+with database.write() as db:
+    for number, (kind, new, start, end) in enumerate([
+        ("terminal", {"step": 12}, None, None),
+        ("subtask", {"text": "reach"}, 0, 8),
+        ("subtask", {"text": "touch"}, 6, 25),
+        ("mistake", {}, 2, 4),
+        ("recovery", {}, 20, 24),
+    ]):
+        add_label(db, episode_id="won", kind=LabelKind(kind), new=new, author="ben", source="cli",
+                  created_s=1.0, event_id=f"l{number}", start_step=start, end_step=end)
+database.close()
+codes.append(run("labelled"))
 print(codes)
 """
 
@@ -56,6 +75,7 @@ def data_dir(tmp_path_factory):
         "replacing": {"repo_id": "local/a", "episodes": ["lost"], "overwrite": True, "columns": []},
         "nothing": {"repo_id": "local/b", "episodes": {"q": "nobody"}},
         "wrong": {"repo_id": "local/c"},
+        "labelled": {"repo_id": "local/d"},
     }.items():
         (data_dir / "jobs" / id).mkdir(parents=True)
         orders = {"kind": "export", "params": params}
@@ -70,7 +90,7 @@ def data_dir(tmp_path_factory):
         check=False,
     )
     assert child.returncode == 0, child.stderr
-    assert child.stdout.splitlines()[-1] == "[0, 1, 0, 1, 1]", child.stderr
+    assert child.stdout.splitlines()[-1] == "[0, 1, 0, 1, 1, 0]", child.stderr
     return data_dir
 
 
@@ -167,4 +187,38 @@ def test_a_dataset_that_differs_from_the_store_is_not_kept(data_dir):
     assert failed["state"] == "failed"
     assert "next.reward of episode lost differs from frame 39 on: 1.0 instead" in failed["message"]
     assert not (data_dir / "datasets/local/c").exists()
-    assert sorted(p.name for p in (data_dir / "datasets/local").iterdir()) == ["a"]
+    assert sorted(p.name for p in (data_dir / "datasets/local").iterdir()) == ["a", "d"]
+
+
+def test_an_episode_ends_where_people_have_seen_the_success(data_dir):
+    table = columns(data_dir / "datasets/local/d")
+    manifest = json.loads((data_dir / "datasets/local/d/manifest.json").read_text())
+
+    assert table["episode_index"][:14] == [0] * 13 + [1]
+    assert table["next.reward"][:13] == [0.0] * 12 + [1.0]
+    assert table["next.done"][:13] == [False] * 12 + [True]
+    assert (
+        count_frames(
+            data_dir / "datasets/local/d/videos/observation.images.wrist/chunk-000/file-000.mp4"
+        )
+        == 13 + 40 + 31
+    )
+    assert (manifest["frames"], manifest["frames_behind_end"]) == (84, 12)
+    assert manifest["episode_steps_behind"] == [12, 0, 0]
+
+
+def test_subtasks_are_a_column_and_other_ranges_are_told_in_the_manifest(data_dir):
+    table = columns(data_dir / "datasets/local/d")
+    manifest = json.loads((data_dir / "datasets/local/d/manifest.json").read_text())
+
+    assert table["subtask"][:14] == ["reach"] * 6 + ["touch"] * 7 + [""]
+    assert "subtask" in manifest["columns"]
+    assert "subtask" not in columns(data_dir / "first")
+    # The recovery lies behind the end.
+    assert manifest["ranges"] == {"subtask": 2, "mistake": 1}
+    assert [each["kind"] for each in manifest["episode_ranges"][0]] == [
+        "subtask",
+        "mistake",
+        "subtask",
+        "recovery",
+    ]

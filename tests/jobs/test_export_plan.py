@@ -55,6 +55,8 @@ def test_everything_is_planned_oldest_first_with_the_labels_in_force(database, d
             "action",
             *OUTCOME_COLUMNS,
         ],
+        "ranges": {},
+        "frames_behind_end": 0,
         "reward_scheme": "sparse",
         "outcomes": {"success": 1, "failure": 1, "none": 1},
         "unlabeled": ["open"],
