@@ -26,6 +26,7 @@ STYLES = (
     "training/training.css",
     "replay/replay.css",
     "review/review.css",
+    "tour/tour.css",
     "vendor/uplot/uPlot.min.css",
 )
 
@@ -60,6 +61,7 @@ def mount_pages(
     """
     app.mount(STATIC_URL, _FreshStatic(directory=STATIC), name="handrail-static")
     links = "".join(f'<link rel="stylesheet" href="{STATIC_URL}/{path}">' for path in STYLES)
+    tour = f'<script type="module" src="{STATIC_URL}/tour/tour.js"></script>'
     with warnings.catch_warnings():
         # Said of every mount with more than one page.
         warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
@@ -78,7 +80,7 @@ def mount_pages(
                 font=["system-ui", "sans-serif"],
                 font_mono=["ui-monospace", "monospace"],
             ),
-            head=links,
+            head=links + tour,
             show_error=True,
         )
     mounted = [route.app for route in app.routes if isinstance(route, Mount)]

@@ -44,6 +44,7 @@ from backend.api.routes_jobs import jobs_router
 from backend.api.routes_labels import labels_router
 from backend.api.routes_review import review_router
 from backend.api.routes_robots import robots_router
+from backend.api.routes_sandbox import sandbox_router
 from backend.api.routes_scores import scores_router
 from backend.api.routes_session import session_router
 from backend.api.routes_statistics import statistics_router
@@ -58,6 +59,7 @@ from backend.jobs.video_rule import PeriodicVideos
 from backend.review import complete_scores
 from backend.robots.config import RobotConfigError
 from backend.robots.folders import RobotFolders
+from backend.sandbox.bundle import Sandbox
 from backend.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -198,6 +200,13 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
                 clock=clock,
             ),
             user_router(),
+            sandbox_router(
+                Sandbox(database, data_dir, wanted=settings.sandbox),
+                live=live,
+                database=database,
+                records=records,
+                clock=clock,
+            ),
             system_router(live, data_dir, version=VERSION),
         ],
         gatekeeper=gatekeeper,

@@ -46,7 +46,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     # SQLAlchemy URL; None: SQLite in the data directory.
     database_url: str | None = None
-    sandbox: bool = True
+    # Whether an empty data directory is offered example data; `./run` asks for it.
+    sandbox: bool = False
     # Whether this server starts the actor; otherwise one connects from elsewhere.
     actor: bool = True
     setup_only: bool = False

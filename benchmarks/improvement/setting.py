@@ -107,7 +107,11 @@ SETTINGS = {
         Setting(
             name="touch",
             robot="so101_sim_touch",
-            scene={"spawn_half_angle_deg": 45.0, "touch_margin_m": 0.012},
+            scene={"spawn_half_angle_deg": 45.0, "touch_margin_m": 0.006},
+            slips=Slips(share=0.6, noticed_share=0.7, notices_s=(1.0, 3.0)),
+            limit_s=5.0,
+            actor_steps=1200,
+            critic_steps=400,
         ),
         Setting(
             name="pick",

@@ -47,6 +47,8 @@ def test_every_route_is_there(spec):
         "POST /api/robots/{name}/preview",
         "DELETE /api/robots/{name}/preview",
         "GET /api/robots/{name}/preview/{camera}.jpg",
+        "GET /api/sandbox",
+        "POST /api/sandbox",
         "GET /api/user",
         "GET /api/session",
         "POST /api/session/command",

@@ -51,7 +51,7 @@ class HandrailProcess:
         self.port = free_port()
         self.url = f"http://{host}:{self.port}"
         self.flags = ["--port", str(self.port), "--data-dir", str(data_dir), "--robot", robot]
-        self.flags += flags
+        self.flags += ["--no-sandbox", *flags]
         self.process: subprocess.Popen[bytes] | None = None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.api = httpx.Client(base_url=self.url, timeout=30, headers=headers)
