@@ -137,4 +137,5 @@ def _values(num_steps: int, hope: float) -> np.ndarray:
     """float32 [num_steps]"""
     share = np.linspace(0, 1, num_steps)
     dip = 0.5 * np.exp(-(((share - 0.5) / 0.06) ** 2))
-    return np.clip(-0.9 + (hope - 0.1) * share - dip, -1, 0).astype(np.float32)
+    value: np.ndarray = np.clip(-0.9 + (hope - 0.1) * share - dip, -1, 0).astype(np.float32)
+    return value

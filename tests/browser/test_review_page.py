@@ -328,7 +328,7 @@ def test_a_bulk_says_what_it_would_do_and_one_undo_takes_it_back(
     assert {id: outcome_of(database, id) for id in episodes} == before
 
 
-def test_a_view_is_saved_under_a_name_and_comes_back(
+def test_a_view_is_saved_under_a_name_and_episodes_play_on(
     open_page: OpenPage, episodes: list[str]
 ) -> None:
     page = open_page(path="/review?order=longest&q=touch")
@@ -346,6 +346,13 @@ def test_a_view_is_saved_under_a_name_and_comes_back(
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.locator(".rv-frame")).to_contain_text(f"frame {NUM_STEPS} of", timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    expect(page.get_by_label("speed")).to_have_value("0.25")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 

@@ -23,7 +23,7 @@ const REPEATING = new Set(["frame-back", "frame-on", "previous", "next", "next-d
 
 export const HELP = [
   ["Judge", [
-    [["1"], "success"], [["0"], "failure"], [["Backspace"], "skip: go on, nothing is saved"], [["Enter"], "save and go on to the next"],
+    [["1"], "success"], [["0"], "failure"], [["Enter"], "save and go on to the next"], [["⌫"], "skip: go on, nothing is saved"],
     [["U"], "undo what you said last"], [["⇧", "U"], "redo it"],
     [["X"], "leave out of training, with a reason"], [["M"], "a note"],
     [["T"], "the success was here: the episode ends at this frame"],
@@ -34,7 +34,7 @@ export const HELP = [
     [["⇧", "4–9"], "a subtask, with its words"], [["Esc"], "forget the marks"],
   ]],
   ["Look", [
-    [["Space"], "play, pause"], [["←", "→"], "a frame back, on; with ⇧ a second"], [[",", "."], "the same"],
+    [["Space"], "play, also what is opened next; pause"], [["←", "→"], "a frame back, on; with ⇧ a second"], [[",", "."], "the same"],
     [["N", "P"], "next, previous dip of the value"], [["−", "="], "slower, faster"], [["Home", "End"], "first, last frame"],
   ]],
   ["Queue", [

@@ -112,7 +112,7 @@ export class LabelPanel {
         const before = beforeWords(event);
         return h("li", { data: { event: event.id } },
           h("p", {}, before && h("span", { class: "rv-before" }, before), before && " → ", h("strong", {}, saidWords(event))),
-          h("p", { class: "dk-quiet" }, `${event.author || "nobody"}, ${when(event.created_s)}`, ` · ${event.source}`,
+          h("p", { class: "dk-quiet" }, `${event.author || "nobody"}, ${when(event.created_s)}${event.source === "api" ? "" : ` · by ${event.source}`}`,
             event.id !== labels.revision && h("button", { type: "button", class: "link", title: "bring back what held then", on: { click: () => this.#desk.revert(event.id) } }, "revert to this")));
       })),
       events.length > 0 && h("button", { type: "button", class: "link", on: { click: () => this.#desk.revert(0) } }, "revert to before the first label"));

@@ -21,12 +21,14 @@ export function paintRow(ctx, row, { width, height, x, colour }) {
     level(ctx, width, y(row.level), [4, 3]);
   }
   for (const line of row.lines) paintLine(ctx, line, scale, colour(line.colour));
-  paintRange(ctx, row, { bottom, width, colour });
   if (row.words) paintWords(ctx, row, scale, height - WORDS_PX - 1, colour);
+  ctx.fillStyle = colour("ink");
+  for (const step of row.dips ?? []) triangle(ctx, x(step), 1);
   for (const [start, end] of row.marks ?? []) {
     ctx.fillStyle = colour("held");
     ctx.fillRect(x(start - 0.5), height - MARKS_PX - 1, x(end - 0.5) - x(start - 0.5), MARKS_PX);
   }
+  paintRange(ctx, row, { bottom, width, colour });
 }
 
 function paintRange(ctx, { range: [low, high], titleInside }, { bottom, width, colour }) {
@@ -37,9 +39,11 @@ function paintRange(ctx, { range: [low, high], titleInside }, { bottom, width, c
   ctx.fillText(number(Number(low.toPrecision(2))), 3, bottom);
   if (titleInside) {
     ctx.font = "600 11px system-ui, sans-serif";
-    ctx.textAlign = "right";
-    ctx.fillText(titleInside, width - 5, 12);
-    ctx.textAlign = "left";
+    const wide = ctx.measureText(titleInside).width;
+    ctx.fillStyle = colour("sunken");
+    ctx.fillRect(width - wide - 9, 0, wide + 9, 16);
+    ctx.fillStyle = colour("muted");
+    ctx.fillText(titleInside, width - wide - 5, 12);
   }
 }
 
@@ -50,6 +54,15 @@ function level(ctx, width, y, dash) {
   ctx.lineTo(width, Math.round(y) + 0.5);
   ctx.stroke();
   ctx.setLineDash([]);
+}
+
+// Points down at what lies below it.
+function triangle(ctx, x, top) {
+  ctx.beginPath();
+  ctx.moveTo(x - 4, top);
+  ctx.lineTo(x + 4, top);
+  ctx.lineTo(x, top + 6);
+  ctx.fill();
 }
 
 function paintLine(ctx, { values, dashed }, { x, y }, stroke) {

@@ -17,6 +17,8 @@ export class Stage {
   #target = null;
   #seeking = false;
   #playing = false;
+  // What is shown next plays by itself, until somebody stops it.
+  #playsOn = false;
   #speed = 1;
   #wall = { at_ms: 0, frame: 0 };
   #painted;
@@ -28,13 +30,14 @@ export class Stage {
 
   // `videos` may be empty; what was shown before is paused. Begins at `frame`.
   show(videos, { fps, frames, frame = 0 }) {
-    this.pause();
+    this.#halt();
     this.#videos = videos;
     this.#fps = fps;
     this.#frames = Math.max(1, frames);
     for (const video of videos) video.playbackRate = this.#speed;
     this.#seeking = false;
     this.seek(frame);
+    if (this.#playsOn) this.#play();
   }
 
   get frame() {
@@ -69,12 +72,22 @@ export class Stage {
       return;
     }
     if (this.#frame >= this.#frames - 1) this.seek(0);
+    this.#playsOn = true;
+    this.#play();
+  }
+
+  pause() {
+    this.#playsOn = false;
+    this.#halt();
+  }
+
+  #play() {
     this.#playing = true;
     this.#wall = { at_ms: performance.now(), frame: this.#frame };
     for (const video of this.#videos) video.play().catch(() => {});
   }
 
-  pause() {
+  #halt() {
     if (!this.#playing) return;
     this.#playing = false;
     for (const video of this.#videos) video.pause();
@@ -107,7 +120,7 @@ export class Stage {
       : this.#wall.frame + Math.floor(((performance.now() - this.#wall.at_ms) / 1000) * this.#fps * this.#speed);
     this.#frame = Math.min(this.#frames - 1, at);
     if (leader?.ended || this.#frame >= this.#frames - 1) {
-      this.pause();
+      this.#halt();
       return;
     }
     for (const video of playable) {

@@ -1,11 +1,11 @@
 // The rows of the timeline, made from a review: which lines, bars and words, over which range.
 //
 // A row: {name, title, height_px, range: [low, high], lines: [{name, colour, values, dashed}],
-// bands: [{low, high, colour}], bars: {values, colours}, marks: [[start, end), …], level, words,
-// readouts: what is told as numbers at the cursor, the lines unless it says otherwise}. `values` hold
+// bands: [{low, high, colour}], bars: {values, colours}, marks: [[start, end), …], dips: [step, …], level,
+// words, readouts: what is told as numbers at the cursor, the lines unless it says otherwise}. `values` hold
 // a number or null a step; a row with many readouts has its title inside. Nothing is painted here.
 
-import { differences } from "./places.js";
+import { differences, dips } from "./places.js";
 
 const JOINT_COLOURS = 8;
 const WORD_COLOURS = {
@@ -38,6 +38,7 @@ function valueRow(a, b) {
       ...(b ? [{ name: b.checkpoint_id, colour: "rv-second", values: b.value, dashed: true }] : []),
     ],
     marks: b ? differences(a.value, b.value, a.support, b.support) : [],
+    dips: dips(a.value, a.support),
   };
 }
 
@@ -55,9 +56,10 @@ function advantageRow(a, b) {
   };
 }
 
+// The reward of a failure is far below every return: its bar ends where the row does.
 function returnRow({ rewards, returns }) {
   return {
-    name: "return", title: "reward, return", height_px: 54, range: around(0, returns, rewards),
+    name: "return", title: "reward, return", height_px: 54, range: hasNumbers(returns) ? around(0, returns) : around(0, rewards),
     bars: { values: rewards, colours: rewards.map((reward) => (reward < 0 ? "failure" : "success")) },
     lines: [{ name: "return", colour: "ink", values: returns }],
     readouts: [{ name: "return", colour: "ink", values: returns }, { name: "reward", colour: "success", values: rewards }],
