@@ -120,7 +120,7 @@ class Bench:
             for attempt in self.result(name)["attempts"]
         ]
         episodes = load_episodes(self.data_dir, ids)
-        if cell.method in ("demos", "successes"):
+        if cell.method in ("untrained", "demos", "successes"):
             episodes = successes(episodes)
         run = self.data_dir / "checkpoints" / cell.name
         # A killed run leaves half of one; it is made again.

@@ -1,6 +1,7 @@
 """The cells of the comparison and what each one needs: data, no doing.
 
     demonstrations        the clumsy expert's attempts
+    untrained             one update of that: how often flailing over their poses succeeds
     demos                 imitates those that succeeded; its policy drives the first round
     round1                that policy's attempts, graded, some of them rescued
     seed1, recap1         the presets, on everything so far
@@ -41,6 +42,7 @@ def cells_of(setting: Setting) -> list[Cell]:
         Cell(name="demonstrations", kind="record"),
         Cell(name="demos", kind="train", method="demos", recordings=first[:1]),
         Cell(name="round1", kind="record", driver="demos"),
+        Cell(name="untrained", kind="train", method="untrained", recordings=first[:1]),
     ]
     learned_from = dict.fromkeys(PRESETS, first)
     for number in range(1, setting.rounds + 1):

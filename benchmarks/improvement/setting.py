@@ -12,8 +12,6 @@ from backend.learning.config_files import load_config
 from backend.robots.config import RobotConfig, SceneConfig, load_robot_config
 from backend.robots.experts import Slips
 
-# Who learns how. `demos` and `successes` imitate; the others are the presets of configs/learners.
-METHODS = ("demos", "successes", "seed", "recap")
 # Methods that collect attempts of their own in later rounds.
 PRESETS = ("seed", "recap")
 
@@ -96,7 +94,7 @@ class Setting:
                 **common,
                 "words.mode": "none",
                 "schedule.critic_steps": 0,
-                "schedule.actor_steps": self.actor_steps,
+                "schedule.actor_steps": 1 if method == "untrained" else self.actor_steps,
             },
         )
 

@@ -42,6 +42,7 @@ def test_every_cell_comes_after_what_it_needs(rounds):
     for number, cell in enumerate(cells):
         assert set(cell.needs) <= set(names[:number])
     assert {cell.method for cell in cells if cell.kind == "train"} == {
+        "untrained",
         "demos",
         "successes",
         "seed",
