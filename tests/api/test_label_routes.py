@@ -54,7 +54,12 @@ def test_a_label_made_on_an_older_version_conflicts(api, say):
 
     assert response.status_code == 409
     assert response.json()["error"]["code"] == "conflict"
-    assert "Cy said outcome" in response.json()["error"]["message"]
+    error = response.json()["error"]
+    assert "Cy said outcome" in error["message"]
+    assert error["details"]["expected"]["outcome"] == "success"
+    assert error["details"]["expected"]["revision"] == seen
+    assert error["details"]["present"]["outcome"] == "failure"
+    assert error["details"]["newest"]["author"] == "Cy"
     assert outcome(api) == "failure"
 
 
@@ -89,12 +94,38 @@ def test_an_episode_is_excluded_with_a_reason_and_noted(say):
     assert answer["note"] == "fix the mount"
 
 
+def test_ranges_are_labelled_and_erased_by_anybody(api, say):
+    say({"text": "reach"}, kind="subtask", start_step=0, end_step=10)
+    both = say({"text": "touch"}, kind="subtask", start_step=8, end_step=25).json()
+
+    # The newer subtask takes its steps from the older one.
+    assert [(r["text"], r["start_step"], r["end_step"]) for r in both["ranges"]] == [
+        ("reach", 0, 8),
+        ("touch", 8, 25),
+    ]
+    left = say({}, kind="erase", target_id=both["ranges"][1]["id"], name="Cy").json()
+    assert [(r["text"], r["start_step"], r["end_step"]) for r in left["ranges"]] == [
+        ("reach", 0, 10)
+    ]
+    log = api.get("/api/episodes/e1/labels").json()["items"]
+    assert log[-1]["target_id"] == both["ranges"][1]["id"]
+    assert len(log[-1]["old"]["ranges"]) == 2
+    assert api.post("/api/labels/undo?name=Cy").json()["ranges"] == both["ranges"]
+
+
+def test_the_end_is_moved_and_moved_back(api, say):
+    assert say({"step": 12}, kind="terminal").json()["terminal_step"] == 12
+    assert api.get("/api/episodes/e1").json()["terminal_step"] == 12
+    assert say({"step": None}, kind="terminal").json()["terminal_step"] is None
+
+
 @pytest.mark.parametrize(
     ("new", "fields", "named"),
     [
         ({"outcome": "won"}, {}, "won"),
         ({"result": "success"}, {}, "result"),
         ({"note": "x"}, {"kind": "undo"}, "kind"),
+        ({}, {"kind": "mistake", "start_step": 3, "end_step": 26}, "within 0 to 25; got 3 and 26"),
         ({"outcome": "success"}, {"surprise": 1}, "surprise"),
     ],
 )

@@ -119,6 +119,12 @@ def test_revert_returns_to_what_held_then_and_can_be_undone():
         (LabelKind.NOTE, {}, "says note; got nothing"),
         (LabelKind.NOTE, {"note": "x" * 4001}, "4000 characters, got 4001"),
         (LabelKind.UNDO, {}, "speaks of another event"),
+        (LabelKind.SUBTASK, {}, "says text; got nothing"),
+        (LabelKind.SUBTASK, {"text": " "}, "give a text"),
+        (LabelKind.TERMINAL, {"step": "last"}, "a step's number or null, got 'last'"),
+        (LabelKind.TERMINAL, {"step": -1}, "got -1"),
+        (LabelKind.MISTAKE, {"why": "slip"}, "got why"),
+        (LabelKind.ERASE, {"text": "x"}, "says nothing; got text"),
     ],
 )
 def test_labels_that_make_no_sense_are_refused_by_name(kind, new, why):
