@@ -89,7 +89,7 @@ class Handrail:
             build_review_page,
             build_replay_page,
             build_training_page,
-            partial(build_data_page, backend=self._backend),
+            build_data_page,
             partial(build_setup_page, backend=self._backend),
         )
         self._server.end_streams = mount_pages(

@@ -24,6 +24,7 @@ STYLES = (
     "handrail.css",
     "live/live.css",
     "training/training.css",
+    "data/data.css",
     "replay/replay.css",
     "review/review.css",
     "tour/tour.css",

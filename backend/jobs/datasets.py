@@ -153,7 +153,11 @@ def _look_at(root: Path, repo_id: str) -> Dataset:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         features = list(info["features"])
-        numbers = (float(info["fps"]), int(info["total_episodes"]), int(info["total_frames"]))
+        numbers = (
+            float(info["fps"]),
+            int(info.get("total_episodes") or 0),
+            int(info.get("total_frames") or 0),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"{INFO_FILE} cannot be read: {type(error).__name__} {error}"
         features, numbers = [], (0.0, 0, 0)
