@@ -84,6 +84,7 @@ class JobKind(StrEnum):
     HEALTH = "health"
     PUSH = "push"
     TRAIN = "train"
+    ONLINE = "online"
     SCORE = "score"
     VIDEO = "video"
 

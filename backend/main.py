@@ -32,10 +32,11 @@ from backend.api.episode_inbox import EpisodeInbox
 from backend.api.live import Live
 from backend.api.live_socket import live_router
 from backend.api.messages import ActorStatus
+from backend.api.policy_offers import PolicyOffers
 from backend.api.records import SessionRecords
 from backend.api.robot_checks import RobotChecks
 from backend.api.robot_previews import RobotPreviews
-from backend.api.routes_checkpoints import checkpoints_router, offer_promoted
+from backend.api.routes_checkpoints import checkpoints_router
 from backend.api.routes_datasets import datasets_router
 from backend.api.routes_docs import docs_router
 from backend.api.routes_enter import enter_router
@@ -54,6 +55,7 @@ from backend.api.routes_upload import upload_router
 from backend.api.routes_user import user_router
 from backend.api.routes_video_rule import video_rule_router
 from backend.db.engine import Database, migrate, open_database
+from backend.jobs.online_orders import LearnerOrders
 from backend.jobs.runner import JobRunner
 from backend.jobs.video_rule import PeriodicVideos
 from backend.review import complete_scores
@@ -136,6 +138,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
         uploads=inbox.shares,
     )
     jobs = JobRunner(database, data_dir, clock=clock.wall_s)
+    offers = PolicyOffers(live, database, data_dir, LearnerOrders(database, jobs))
     records = SessionRecords(live, database, data_dir=data_dir, inbox=inbox)
     previews = RobotPreviews(phase=lambda: live.line.phase, monotonic_s=clock.monotonic_s)
     commands = CommandPath(
@@ -146,10 +149,11 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await records.start()
         await asyncio.to_thread(complete_scores, database, data_dir)
-        offer_promoted(live, database, data_dir)
+        await offers.look()
         tasks = [
             asyncio.create_task(live.tell_changes()),
             asyncio.create_task(_refresh(records)),
+            asyncio.create_task(offers.follow()),
             asyncio.create_task(_make_videos(PeriodicVideos(database, data_dir, jobs))),
         ]
         jobs.start()

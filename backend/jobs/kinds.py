@@ -15,6 +15,8 @@ from backend.jobs import (
     health_params,
     importing,
     importing_params,
+    online_params,
+    online_records,
     push_params,
     score_params,
     train_params,
@@ -99,6 +101,16 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         # It finishes its step and writes a checkpoint, gigabytes for `base`.
         grace_s=180.0,
         launcher=train_params.launcher,
+    ),
+    JobKind.ONLINE: JobType(
+        module="backend.jobs.online",
+        # Beside the GPU's lane: it goes on for hours, and scores are wanted meanwhile.
+        lane="online",
+        check=online_params.check,
+        record=train_records.record,
+        clean_up=train_records.clean_up,
+        take_news=online_records.take_news,
+        grace_s=180.0,
     ),
     JobKind.SCORE: JobType(
         module="backend.jobs.score",

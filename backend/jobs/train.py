@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backend.checkpoints import CHECKPOINTS_DIR, RUN_FILE
 from backend.db.engine import open_database
 from backend.episodes.files import write_json
 from backend.episodes.lerobot_folder import DatasetFolderError
 from backend.jobs.child import JobChild, JobFailedError, run_child
+from backend.jobs.train_claim import claim_run, dataset_roots
 from backend.jobs.train_config import TrainParamsError
-from backend.jobs.train_params import DatasetSource, TrainParams, read_train_params
+from backend.jobs.train_params import TrainParams, read_train_params
 from backend.jobs.train_plan import TrainPlan, make_train_plan
 from backend.learning.config_files import config_to_dict
 
@@ -46,7 +46,7 @@ def train(child: JobChild) -> dict[str, Any]:
     if first:
         child.report(0.0, "choosing episodes")
         plan = _plan(child, params)
-        _claim(child, params, plan, run)
+        claim_run(child, params, plan, run=run)
         learns = params.config.critic.learn_from == "monte_carlo"
         summary = plan.summary(learns_from_returns=learns)
         for warning in summary["warnings"]:
@@ -76,11 +76,7 @@ def _plan(child: JobChild, params: TrainParams) -> TrainPlan:
     if (child.folder / PLAN_FILE).is_file():
         return read_plan(child.folder)
     try:
-        roots = {
-            source.repo_id: _download(child, source.repo_id)
-            for source in params.sources
-            if isinstance(source, DatasetSource) and source.root is None
-        }
+        roots = dataset_roots(child, params.sources)
         database = open_database(child.database_url)
         try:
             with database.read() as db:
@@ -91,46 +87,6 @@ def _plan(child: JobChild, params: TrainParams) -> TrainPlan:
         raise JobFailedError(str(error)) from error
     write_json(child.folder / PLAN_FILE, plan.to_dict())
     return plan
-
-
-def _claim(child: JobChild, params: TrainParams, plan: TrainPlan, run: str) -> None:
-    """Make the run's folder, or find that it is this job's own."""
-    folder = child.data_dir / CHECKPOINTS_DIR / run
-    if (folder / RUN_FILE).is_file():
-        owner = json.loads((folder / RUN_FILE).read_text(encoding="utf-8")).get("job_id")
-        if owner != child.job_id:
-            raise JobFailedError(
-                f"run {run} was made by job {owner}: choose another name, or resume that job"
-            )
-        return
-    if folder.exists():
-        raise JobFailedError(f"run {run} exists already: choose another name")
-    folder.mkdir(parents=True)
-    write_json(
-        folder / RUN_FILE,
-        {
-            "job_id": child.job_id,
-            "parent_id": params.parent_id,
-            "preset": params.preset,
-            "label_revision": plan.label_revision,
-            "episode_ids": [episode.id for episode in plan.episodes],
-            "config": config_to_dict(params.config),
-        },
-    )
-
-
-def _download(child: JobChild, repo_id: str) -> Path:
-    """Fetch a dataset that the user named by its Hub id."""
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - for who asked for it only
-
-    child.report(0.0, f"downloading {repo_id}")
-    try:
-        return Path(snapshot_download(repo_id, repo_type="dataset"))
-    except Exception as error:  # the Hub's client raises many kinds
-        raise JobFailedError(
-            f"dataset {repo_id} is neither in the data directory nor can it be had from the Hub: "
-            f"{error}"
-        ) from error
 
 
 def _rank() -> int:

@@ -66,7 +66,14 @@ class TrainNews:
     """One run's voice. `close()` may be repeated."""
 
     def __init__(
-        self, child: JobChild, params: TrainParams, plan: TrainPlan, *, run: str, pace: Pace
+        self,
+        child: JobChild,
+        params: TrainParams,
+        plan: TrainPlan,
+        *,
+        run: str,
+        pace: Pace,
+        online_source: int | None = None,
     ) -> None:
         """Begin to speak.
 
@@ -76,12 +83,14 @@ class TrainNews:
             plan: What the run learns from.
             run: Its name.
             pace: How far it is.
+            online_source: Position of the source of online episodes among the plan's, if any.
         """
         self._child = child
         self._config = params.config
         self._plan = plan
         self._run = run
         self._pace = pace
+        self._online_source = online_source
         self._step = 0
         self._newest: Metrics = {}
         self._alarms: dict[str, str] = {}
@@ -134,6 +143,10 @@ class TrainNews:
         self._waited_s += self._window_waited_s
         self._window_s, self._window_steps, self._window_waited_s = now_s, 0, 0.0
 
+    def take_plan(self, plan: TrainPlan) -> None:
+        """From now on, this is what is learned from."""
+        self._plan = plan
+
     def saving(self, step: int) -> None:
         """Say that a checkpoint is being written."""
         self._child.report(self._pace.share(step), self._pace.says(step, "saving", None))
@@ -177,9 +190,13 @@ class TrainNews:
             self._wandb = None
 
     def _buffer_sizes(self) -> Metrics:
-        return {
-            "train/offline_replay_buffer_size": float(sum(e.num_steps for e in self._plan.episodes))
+        steps = [(e.source == self._online_source, e.num_steps) for e in self._plan.episodes]
+        sizes = {
+            "train/offline_replay_buffer_size": float(sum(n for online, n in steps if not online))
         }
+        if self._online_source is not None:
+            sizes["train/replay_buffer_size"] = float(sum(n for online, n in steps if online))
+        return sizes
 
     def _judge(self, step: int) -> None:
         now = alarms_of(self._newest, config=self._config, actor_updates=self._actor_updates)

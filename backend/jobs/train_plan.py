@@ -26,6 +26,10 @@ from backend.jobs.train_warnings import SourceCount, warnings_of
 from backend.review import event_from_row
 
 
+class NoEpisodesError(TrainParamsError):
+    """None of the sources holds an episode that can be learned from."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainPlan:
     """Everything a run learns from, and what it does not."""
@@ -137,7 +141,7 @@ def make_train_plan(
     fitting = _without_others(_without_doubles(found, exported, skipped), skipped, shape)
     if not fitting:
         reasons = "; ".join(f"{id} {why}" for id, why in list(skipped.items())[:3])
-        raise TrainParamsError(
+        raise NoEpisodesError(
             "there is no episode to learn from"
             + (f" ({reasons})" if reasons else ": record some, or widen the filter")
         )

@@ -81,6 +81,15 @@ def is_weights_folder(path: Path) -> bool:
     return path.parent.name == WEIGHTS_DIR and path.name.isdigit()
 
 
+def find_published(checkpoints: Path, id: str) -> Path | None:
+    """Folder of the version `run@version` below a folder of runs; None when it is not there."""
+    named = WEIGHTS_ID.fullmatch(id)
+    if named is None:
+        return None
+    folder = weights_folder(checkpoints / named["run"], int(named["version"]))
+    return folder if (folder / NOTE_FILE).is_file() else None
+
+
 def read_note(folder: Path) -> WeightsNote:
     """Read what a version is.
 
