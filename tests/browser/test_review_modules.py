@@ -225,6 +225,27 @@ def test_a_refused_label_is_told_and_does_not_hold_up_the_next(run: Run) -> None
     assert state == [[["conflict", "one"], ["answered", "two"]], 0]
 
 
+def test_a_refused_label_stays_kept_until_somebody_has_decided(run: Run) -> None:
+    state = run(
+        "outbox.js",
+        f"""{OUTBOX}
+            answers.push({{status: 409, code: 'conflict'}});
+            let decide;
+            const decision = new Promise((resolve) => {{ decide = resolve; }});
+            const asked = new Promise((resolve) => {{
+              tell.refused = () => {{ resolve(); return decision; }};
+            }});
+            const box = new m.Outbox({{tell, storage, send}});
+            box.put(label('one'));
+            await asked;
+            const before = kept.size;
+            decide(); await decision; await null;
+            return [before, kept.size]""",
+    )
+
+    assert state == [1, 0]
+
+
 def test_events_are_told_in_words(run: Run) -> None:
     words = run(
         "said.js",

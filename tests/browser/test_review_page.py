@@ -295,12 +295,13 @@ def test_a_label_that_could_not_be_sent_is_kept_over_a_reload_and_counts_once(
     page.route(LABELS, lose)
     page.keyboard.press("1")
     page.keyboard.press("Enter")
-    expect(page.locator("[data-part=away]")).to_have_text("1 label not sent yet, trying again")
+    away = page.locator("[data-part=away]")
+    expect(away).to_have_text("1 label not sent yet, trying again", timeout=SLOW_MS)
     page.reload()
-    expect(page.locator("[data-part=away]")).to_have_text("1 label not sent yet, trying again")
+    expect(away).to_have_text("1 label not sent yet, trying again", timeout=SLOW_MS)
     page.unroute(LABELS)
 
-    expect(page.locator("[data-part=away]")).to_have_text("", timeout=SLOW_MS)
+    expect(away).to_have_text("", timeout=SLOW_MS)
     assert len(set(sent)) == 1
     assert [event.new for event in events_of(database, id)] == [{"outcome": "success"}]
 

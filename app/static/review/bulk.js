@@ -4,6 +4,7 @@ import { post } from "../training/api.js";
 import { button, h, select } from "../training/dom.js";
 import { counted, OUTCOMES } from "../training/words.js";
 import { showSheet } from "./dialogs.js";
+import { newEventId } from "./outbox.js";
 
 const KINDS = [
   ["success", "success"], ["failure", "failure"], ["none", "no grade"], ["out", "leave out of training"], ["in", "take back into training"], ["note", "a note"],
@@ -24,6 +25,7 @@ export function openBulk({ filter, done, tell }) {
   const deed = button("Look first", () => {}, { kind: "primary", disabled: true });
   let asked = 0;
   let expected = null;
+  let eventId = null;
   const choice = select([["", "choose …"], ...KINDS], "", () => {
     text.hidden = !["out", "note"].includes(choice.value);
     text.placeholder = choice.value === "note" ? "the note" : "reason";
@@ -41,7 +43,7 @@ export function openBulk({ filter, done, tell }) {
   choice.focus();
 
   function body(dryRun) {
-    return { filter, ...labelOf(choice.value, text.value.trim()), dry_run: dryRun, ...(dryRun ? {} : { expected }) };
+    return { filter, ...labelOf(choice.value, text.value.trim()), dry_run: dryRun, ...(dryRun ? {} : { expected, event_id: eventId }) };
   }
 
   async function look() {
@@ -62,6 +64,7 @@ export function openBulk({ filter, done, tell }) {
   }
 
   function show(plan) {
+    eventId = newEventId();
     expected = { count: plan.matched, newest: plan.newest };
     const now = Object.entries(plan.outcomes).filter(([, number]) => number > 0).map(([outcome, number]) => `${number} ${OUTCOMES[outcome]}`);
     preview.replaceChildren(

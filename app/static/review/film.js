@@ -5,7 +5,7 @@
 // is fetched, which frees its connection, and played from memory, where seeking asks nobody. Very
 // large files stream all the same.
 
-const STREAMED_FROM_BYTES = 96e6;
+const STREAMED_FROM_BYTES = 32e6;
 
 export class Film {
   #url = "";

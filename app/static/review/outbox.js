@@ -25,6 +25,8 @@ export class Outbox {
     this.#storage = storage;
     this.#send = send;
     this.#entries = kept(storage);
+    // What a page before this one could not send.
+    this.#failures = this.#entries.length ? 1 : 0;
   }
 
   // Send what was left over from before.
@@ -47,7 +49,7 @@ export class Outbox {
 
   // `entry`: {episode_id, path, body, words}. `body` gets the id under which it counts once.
   put(entry) {
-    const eventId = crypto.randomUUID?.() ?? randomId();
+    const eventId = newEventId();
     const full = { ...entry, body: { ...entry.body, event_id: eventId }, id: eventId, made_ms: Date.now() };
     this.#entries.push(full);
     this.#storage.setItem(KEPT_AS + full.id, JSON.stringify(full));
@@ -79,8 +81,10 @@ export class Outbox {
           this.#later();
           break;
         }
-        this.#done(entry);
-        this.#tell.refused(entry, refusal);
+        this.#failures = 0;
+        this.#entries.shift();
+        // Kept until whoever gave it has decided what becomes of it.
+        Promise.resolve(this.#tell.refused(entry, refusal)).then(() => this.#storage.removeItem(KEPT_AS + entry.id));
         continue;
       }
       this.#done(entry);
@@ -109,9 +113,9 @@ export class Outbox {
   }
 }
 
-// The server is away or in trouble; anything else is its answer.
-function isPassing(refusal) {
-  return refusal.status === 0 || refusal.status === undefined || refusal.status === 429 || refusal.status >= 500;
+// The server is away or in trouble, or wants to be entered again; anything else is its answer.
+function isPassing({ status = 0 }) {
+  return status === 0 || status === 401 || status === 429 || status >= 500;
 }
 
 function kept(storage) {
@@ -124,6 +128,7 @@ function kept(storage) {
 }
 
 // Where the page comes over plain http from another machine there is no randomUUID.
-function randomId() {
+export function newEventId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -15,15 +15,14 @@ import { actOf, isTyping } from "./keys.js";
 import { LabelDesk } from "./label_desk.js";
 import { LabelOrders } from "./label_orders.js";
 import { LabelPanel } from "./label_panel.js";
+import { News } from "./news.js";
 import { Outbox } from "./outbox.js";
 import { Player } from "./player.js";
 import { Queue } from "./queue.js";
 import { QueueList } from "./queue_list.js";
-import { flagsAfter } from "./said.js";
 import { Showing } from "./showing.js";
 import { userOf } from "./whoami.js";
 
-const LIST_FACTS = ["outcome", "excluded", "exclude_reason", "note", "terminal_step"];
 
 class ReviewPage {
   #element;
@@ -41,6 +40,7 @@ class ReviewPage {
   #filters;
   #follow;
   #showing;
+  #news;
   #states = new Map();
   #facets = {};
   #isAway = false;
@@ -65,7 +65,7 @@ class ReviewPage {
     this.#desk = new LabelDesk({ outbox: this.#outbox, page: {
       refuse: (message, hint) => this.tell("warning", message, hint),
       failed: (refusal, entry) => this.tell("error", `Not saved: ${entry.words}. ${refusal.message}`, refusal.hint),
-      heard: (id, answer, entry) => this.#heard(id, answer, entry),
+      heard: (id, answer, entry) => this.#news.heard(id, answer, entry),
     } });
     this.#list = new QueueList({ root: this.#parts.list, queue: this.#queue, open: (id) => this.open(id), stateOf: (id) => this.#stateOf(id) });
     this.#player = new Player({ parts: this.#parts, desk: {
@@ -76,6 +76,13 @@ class ReviewPage {
     this.#showing = new Showing({ parts: this.#parts, queue: this.#queue, bundles: this.#bundles, player: this.#player, page: {
       begun: (episode) => this.#begun(episode),
       read: () => this.#showAll(),
+    } });
+    this.#news = new News({ queue: this.#queue, showing: this.#showing, bundles: this.#bundles, page: {
+      open: (id) => this.open(id),
+      sortAnew: () => this.#begin(),
+      changed: (id) => { if (id) this.#states.delete(id); this.#showState(); },
+      offerRefresh: () => setShown(this.#parts.refresh, true),
+      tell: (...words) => this.tell(...words),
     } });
     this.#orders = new LabelOrders({ desk: this.#desk, page: {
       episode: () => this.#showing.episode,
@@ -93,7 +100,7 @@ class ReviewPage {
       seek: (frame) => this.#player.seek(frame),
     } });
     this.#filters = new Filters({ root: this.#parts.filters, address: this.#address });
-    this.#follow = new Follow({ heard: (events) => this.#others(events), lost: (is) => { this.#isAway = is; this.#showState(); } });
+    this.#follow = new Follow({ heard: (events) => this.#news.others(events, this.#follow.myName), lost: (is) => { this.#isAway = is; this.#showState(); } });
     const { signal } = this.#leaving;
     addEventListener("popstate", () => this.#address.reread(), { signal });
     addEventListener("keydown", (event) => this.#key(event), { signal });
@@ -257,53 +264,6 @@ class ReviewPage {
     this.act(act);
   }
 
-  // --- what was heard
-
-  // One of our labels was answered: `answer` is what holds now.
-  #heard(id, answer, entry) {
-    const flags = flagsAfter(this.#queue.get(id)?.flags ?? [], answer);
-    this.#queue.update(id, { ...pick(answer, LIST_FACTS), label_revision: answer.revision, flags });
-    if (entry?.episode_id === null) this.#switched(id, answer, entry);
-    else this.#fresh(id);
-  }
-
-  // Undo and redo go where the label was; those of a bulk stay with the queue.
-  #switched(id, answer, entry) {
-    const does = entry.words === "undo" ? "Undone" : "Redone";
-    const many = answer.changed.length > 1;
-    this.tell("info", `${does} in ${many ? counted(answer.changed.length, "episode") : `episode ${id.slice(0, 8)}`}.`);
-    this.#states.delete(id);
-    if (many) {
-      this.#bundles.allStale();
-      this.#begin();
-      return;
-    }
-    this.#fresh(id);
-    if (!this.#showing.shows(id)) this.open(id);
-  }
-
-  // Labels of other people, and of this person's other pages.
-  #others(events) {
-    const news = events.filter((event) => (this.#queue.get(event.episode_id)?.label_revision ?? 0) < event.id);
-    const { review } = this.#showing;
-    for (const event of news) {
-      const id = event.episode_id;
-      this.#queue.update(id, { outcome: event.outcome, label_revision: event.id });
-      const isNews = !this.#showing.shows(id) || event.id > (review?.labels.revision ?? 0);
-      if (isNews && this.#showing.shows(id) && event.author !== this.#follow.myName) this.tell("info", `${event.author} labelled this episode.`);
-      if (isNews) this.#fresh(id);
-    }
-    if (news.length) {
-      setText(this.#parts.refresh, "labels changed: sort anew (R)");
-      setShown(this.#parts.refresh, true);
-    }
-  }
-
-  #fresh(id) {
-    this.#showing.refresh(id);
-    this.#showState();
-  }
-
   // --- what is shown
 
   #stateOf(id) {
@@ -350,10 +310,6 @@ class ReviewPage {
     this.#list.close();
     this.#bundles.close();
   }
-}
-
-function pick(values, names) {
-  return Object.fromEntries(names.filter((name) => name in values).map((name) => [name, values[name]]));
 }
 
 export function mount(element) {
