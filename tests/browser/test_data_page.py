@@ -170,6 +170,38 @@ def test_graded_attempts_are_filtered_and_exported_after_a_dry_run(
     assert (served.data_dir / "datasets/local/first/meta/info.json").is_file()
 
 
+def test_episodes_are_watched_without_a_critic_all_cameras_in_step(
+    open_page: OpenPage, screenshots: Path
+) -> None:
+    page = open_page(path="/replay?q=ana/pick")
+    cards = page.locator(".rp-card")
+    expect(cards).to_have_count(2, timeout=30_000)
+    expect(cards.first.locator("video")).to_have_count(2)
+    expect(page.get_by_role("combobox", name="critic", exact=True)).to_have_value("cameras")
+    expect(page.locator(".rp-make")).to_have_text("2 episodes")
+    cards.first.click()
+    players = page.locator(".rp-cameras video")
+    expect(players).to_have_count(2)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.rp-cameras video')].every(v => v.readyState >= 2)"
+    )
+    if page.get_by_role("button", name="Pause").is_visible():
+        page.keyboard.press("Space")
+    page.keyboard.press("Home")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".rp-frame")).to_have_text(re.compile("step 5 of"))
+    times = players.evaluate_all("videos => videos.map(v => v.currentTime)")
+    assert times == pytest.approx([0.55, 0.55])
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download wrist").click()
+    assert download.value.suggested_filename.endswith("-wrist.mp4")
+    link = page.evaluate("location.pathname + location.search")
+    again = open_page("Ben", path=link, dark=True)
+    expect(again.locator(".rp-cameras video")).to_have_count(2, timeout=30_000)
+    again.screenshot(path=screenshots / "replay-cameras-dark.png")
+
+
 def test_a_dataset_goes_to_the_trash_and_comes_back(
     open_page: OpenPage, served: ServedPages
 ) -> None:

@@ -4,6 +4,8 @@ import { query } from "../training/api.js";
 
 // The critic that spoke while an episode was recorded.
 export const RECORDED = "recorded";
+// No critic: the cameras themselves.
+export const CAMERAS = "cameras";
 const NAMES = ["checkpoint", "compare", "outcome", "q", "driven_by", "missing", "episode"];
 
 export class Address {
@@ -50,6 +52,11 @@ export class Address {
 function read() {
   const given = new URLSearchParams(location.search);
   return Object.fromEntries(NAMES.map((name) => [name, given.get(name) ?? ""]));
+}
+
+// One camera's video of an episode; it needs no making.
+export function cameraUrl(episode, camera) {
+  return `/api/episodes/${episode.id}/video/${encodeURIComponent(camera)}.mp4`;
 }
 
 export function videoUrl(video, checkpoint, { download = false } = {}) {

@@ -2,7 +2,7 @@
 
 import { button, field, h, select } from "../training/dom.js";
 import { counted, OUTCOMES } from "../training/words.js";
-import { RECORDED } from "./address.js";
+import { CAMERAS, RECORDED } from "./address.js";
 
 const TYPED_MS = 250;
 
@@ -32,15 +32,16 @@ export class Bar {
     const critics = checkpoints.map((checkpoint) => [checkpoint.id, `${checkpoint.id}  (${counted(checkpoint.num_videos, "video")})`]);
     const named = (id, options) => (id && !options.some(([value]) => value === id) ? [...options, [id, id]] : options);
     if (document.activeElement !== this.#search) this.#search.value = values.q;
+    const plain = values.checkpoint === CAMERAS;
     const missing = h("input", { type: "checkbox", checked: values.missing === "1", on: { change: (event) => this.#address.set({ missing: event.target.checked ? "1" : "" }) } });
     this.#root.replaceChildren(...[
-      field("critic", select(named(values.checkpoint, [[RECORDED, "as recorded: the critic that acted"], ...critics]), values.checkpoint, set("checkpoint"))),
-      field("beside", select(named(values.compare, [["", "nothing"], [RECORDED, "as recorded"], ...critics]), values.compare, set("compare"))),
+      field("critic", select(named(values.checkpoint, [[CAMERAS, "none: the cameras alone"], [RECORDED, "as recorded: the critic that acted"], ...critics]), values.checkpoint, set("checkpoint"))),
+      field("beside", select(named(values.compare, [["", "nothing"], [CAMERAS, "the cameras alone"], [RECORDED, "as recorded"], ...critics]), values.compare, set("compare"))),
       field("outcome", select([["", "any"], ...Object.entries(OUTCOMES)], values.outcome, set("outcome"))),
       field("episodes", this.#search),
       values.driven_by && button(`only driven by ${values.driven_by} ×`, () => this.#address.set({ driven_by: "" })),
-      h("label", { class: "dk-check" }, missing, " also those without a video"),
-      h("span", { class: "rp-make" }, this.#words, this.#make),
+      !plain && h("label", { class: "dk-check" }, missing, " also those without a video"),
+      h("span", { class: "rp-make" }, this.#words, !plain && this.#make),
     ].filter(Boolean));
   }
 

@@ -1,10 +1,11 @@
-// The Replay page: a wall of critic videos, one of them large, or two critics side by side in step.
+// The Replay page: a wall of critic videos or of the cameras, one of them large, or two critics side by
+// side in step.
 
 import { mount as mountHeader } from "../header.js";
 import { Notices } from "../live/notices.js";
 import { partsOf } from "../live/paint.js";
 import { get, getAll } from "../training/api.js";
-import { Address, RECORDED } from "./address.js";
+import { Address, CAMERAS, RECORDED } from "./address.js";
 import { Bar } from "./bar.js";
 import { Making } from "./making.js";
 import { Player } from "./player.js";
@@ -68,7 +69,7 @@ class ReplayPage {
       // Nobody said whose: who drives, else the newest that has videos, else the newest.
       const all = this.#checkpoints;
       const critic = all.find((each) => each.promoted_s !== null) ?? all.find((each) => each.num_videos) ?? all[0];
-      this.#address.set({ checkpoint: critic?.id ?? RECORDED }, { replace: true });
+      this.#address.set({ checkpoint: critic?.id ?? CAMERAS }, { replace: true });
     }
   }
 
@@ -80,24 +81,26 @@ class ReplayPage {
   }
 
   get #wanted() {
-    const { checkpoint, outcome, q, driven_by: drivenBy } = this.#address.values;
-    return { checkpoint, outcome, q, driven_by: drivenBy };
+    const { checkpoint, outcome, q, driven_by: drivenBy, missing } = this.#address.values;
+    // Cameras are there for every episode; the list of critic videos names them all.
+    const plain = checkpoint === CAMERAS;
+    return { checkpoint: plain ? RECORDED : checkpoint, outcome, q, driven_by: drivenBy, with_missing: plain || missing === "1" };
   }
 
   async #list() {
     const asked = ++this.#asked;
-    const { missing } = this.#address.values;
     try {
       const shown = Math.max(PAGE, this.#videos.length);
       const [page, all] = await Promise.all([
-        get("/api/videos", { ...this.#wanted, with_missing: missing === "1", limit: Math.min(1000, shown) }),
+        get("/api/videos", { ...this.#wanted, limit: Math.min(1000, shown) }),
         get("/api/videos", { ...this.#wanted, with_missing: true, limit: MOST_AT_ONCE }),
       ]);
       if (asked !== this.#asked) return;
       this.#videos = page.items;
       this.#cursor = page.next_cursor;
       this.#total = all.total;
-      this.#toMake = all.items.filter((video) => video.made_s === null || video.is_old);
+      const plain = this.#address.values.checkpoint === CAMERAS;
+      this.#toMake = plain ? [] : all.items.filter((video) => video.made_s === null || video.is_old);
       await this.#show();
     } catch (refusal) {
       this.tell("error", refusal.message, refusal.hint);
@@ -105,8 +108,7 @@ class ReplayPage {
   }
 
   async #more() {
-    const { missing } = this.#address.values;
-    const page = await get("/api/videos", { ...this.#wanted, with_missing: missing === "1", limit: PAGE, cursor: this.#cursor });
+    const page = await get("/api/videos", { ...this.#wanted, limit: PAGE, cursor: this.#cursor });
     this.#videos.push(...page.items);
     this.#cursor = page.next_cursor;
     await this.#show();
@@ -140,7 +142,8 @@ class ReplayPage {
     const critics = [checkpoint, ...(compare && compare !== checkpoint ? [compare] : [])];
     const found = await Promise.all(critics.map(async (critic) => {
       const known = critic === checkpoint && this.#videos.find((video) => video.episode.id === episode);
-      const video = known || (await get("/api/videos", { checkpoint: critic, with_missing: true, q: episode })).items[0];
+      const whose = critic === CAMERAS ? RECORDED : critic;
+      const video = known || (await get("/api/videos", { checkpoint: whose, with_missing: true, q: episode })).items[0];
       return video && { checkpoint: critic, video };
     })).catch((refusal) => {
       this.tell("error", refusal.message, refusal.hint);

@@ -1,8 +1,9 @@
-// The chosen episode, large: one video or two side by side, played, stepped and scrubbed together.
+// The chosen episode, large: one video or two side by side, or its cameras, played, stepped and
+// scrubbed together.
 
 import { button, copyButton, h, select } from "../training/dom.js";
 import { OUTCOMES } from "../training/words.js";
-import { RECORDED, videoUrl } from "./address.js";
+import { CAMERAS, cameraUrl, RECORDED, videoUrl } from "./address.js";
 import { Pair } from "./pair.js";
 
 const SPEEDS = [["0.25", "0.25×"], ["0.5", "0.5×"], ["1", "1×"], ["2", "2×"], ["4", "4×"]];
@@ -42,7 +43,7 @@ export class Player {
     }
     const { episode } = views[0].video;
     const boxes = views.map((view) => this.#box(view));
-    const players = boxes.map((box) => box.querySelector("video")).filter(Boolean);
+    const players = boxes.flatMap((box) => [...box.querySelectorAll("video")]);
     this.#frames = episode.num_steps;
     this.#scrub.max = String(episode.num_steps - 1);
     this.#pair.use(players, { fps: episode.fps, frames: episode.num_steps });
@@ -96,6 +97,7 @@ export class Player {
   }
 
   #box({ checkpoint, video }) {
+    if (checkpoint === CAMERAS) return this.#cameras(video.episode);
     const name = checkpoint === RECORDED ? "as recorded" : checkpoint;
     const makes = button("Make it", () => this.#page.make(checkpoint, [video]), { kind: "primary" });
     const makesAgain = button("Make it again", () => this.#page.make(checkpoint, [video]));
@@ -105,7 +107,16 @@ export class Player {
         video.is_old && h("span", { class: "rp-old" }, "older than its labels or scores"), video.is_old && makesAgain,
         video.made_s !== null && h("a", { href: videoUrl(video, checkpoint, { download: true }), download: "" }, "Download")),
       video.made_s === null
-        ? h("div", { class: "rp-none rp-missing" }, h("p", {}, `There is no video by ${name} yet.`), makes)
+        ? h("div", { class: "rp-none rp-missing" }, h("p", {}, checkpoint === RECORDED ? "There is no video of what the acting critic said yet." : `There is no video by ${name} yet.`), makes)
         : h("video", { src: videoUrl(video, checkpoint), muted: true, playsinline: "", preload: "auto", on: { click: () => this.#pair.toggle() } }));
+  }
+
+  // What was recorded, all cameras in step.
+  #cameras(episode) {
+    return h("figure", { class: "rp-box" },
+      h("figcaption", {}, h("b", {}, "cameras"), h("span", { class: "rp-downloads" }, episode.cameras.map((camera) => h("a", { href: cameraUrl(episode, camera), download: `${episode.id}-${camera}.mp4` }, `Download ${camera}`)))),
+      h("div", { class: "rp-cameras", data: { count: episode.cameras.length } }, episode.cameras.map((camera) => h("video", {
+        src: cameraUrl(episode, camera), muted: true, playsinline: "", preload: "auto", title: camera, "aria-label": camera, on: { click: () => this.#pair.toggle() },
+      }))));
   }
 }

@@ -1,9 +1,12 @@
-// The wall: a card an episode with its video's first frame; a pointer on it plays, a click opens it.
+// The wall: a card an episode with its first frame, of its critic video or of its cameras; a pointer
+// on it plays, a click opens it.
 
 import { h } from "../training/dom.js";
 import { percent, when } from "../training/words.js";
-import { videoUrl } from "./address.js";
+import { CAMERAS, cameraUrl, videoUrl } from "./address.js";
 
+// Cameras of one card.
+const ON_CARD = 2;
 const SHAPES = { success: "✓", failure: "✗", none: "–" };
 
 export class Wall {
@@ -65,17 +68,28 @@ export class Wall {
         h("code", {}, episode.id.slice(0, 8))),
       h("span", { class: "dk-ellipsis" }, episode.task),
       h("span", { class: "dk-quiet" }, `${seconds} · human ${percent(human)} · ${when(episode.started_s)}`),
-      video.is_old && h("span", { class: "rp-old", title: "Its label or its scores changed since: make it again." }, "older than its labels or scores"));
+      checkpoint !== CAMERAS && video.is_old && h("span", { class: "rp-old", title: "Its label or its scores changed since: make it again." }, "older than its labels or scores"));
   }
 
   #picture(video, checkpoint) {
+    if (checkpoint === CAMERAS) {
+      const { episode } = video;
+      if (!episode.cameras.length) return h("span", { class: "rp-picture rp-none" }, "no cameras");
+      return this.#playing(episode.cameras.slice(0, ON_CARD).map((camera) => cameraUrl(episode, camera)));
+    }
     if (video.made_s === null) return h("span", { class: "rp-picture rp-none" }, "no video yet");
-    const player = h("video", { class: "rp-picture", muted: true, preload: "metadata", playsinline: "", loop: "",
+    return this.#playing([videoUrl(video, checkpoint)]);
+  }
+
+  // Players side by side that play together while a pointer is on them.
+  #playing(urls) {
+    const players = urls.map((url) => h("video", { class: "rp-picture", muted: true, preload: "metadata", playsinline: "", loop: "",
       // The fragment makes browsers show the first frame.
-      data: { src: `${videoUrl(video, checkpoint)}#t=0.001` }, tabindex: "-1" });
-    player.addEventListener("mouseenter", () => { if (player.src) player.play().catch(() => {}); });
-    player.addEventListener("mouseleave", () => { player.pause(); player.currentTime = 0.001; });
-    this.#seen.observe(player);
-    return player;
+      data: { src: `${url}#t=0.001` }, tabindex: "-1" }));
+    for (const player of players) this.#seen.observe(player);
+    return h("span", { class: "rp-pictures", on: {
+      mouseenter: () => { for (const player of players) if (player.src) player.play().catch(() => {}); },
+      mouseleave: () => { for (const player of players) { player.pause(); player.currentTime = 0.001; } },
+    } }, players);
   }
 }
