@@ -1,15 +1,18 @@
-import time
-
 import pytest
 
 from backend.db.attempt_queries import list_attempts
-from backend.db.pages import InvalidPageError
-from backend.db.queries import (
+from backend.db.episode_queries import (
     FINAL_STATES,
     EpisodeFilter,
+    EpisodeFlag,
     EpisodeOrder,
-    last_final_episode,
+    count_facets,
+    flags_of,
     list_episodes,
+)
+from backend.db.pages import InvalidPageError
+from backend.db.queries import (
+    last_final_episode,
     list_sessions,
     newest_label_revision,
 )
@@ -141,28 +144,52 @@ def test_the_label_revision_counts_all_events(some):
         assert newest_label_revision(db) == 1
 
 
-def test_ten_thousand_episodes_are_listed_in_under_50_ms(database):
-    with database.write() as db:
-        db.add_all(
-            [
-                episode_row(f"e{n:05}", started_s=float(n), task=f"Task {n % 7}")
-                for n in range(10_000)
-            ]
-        )
-    queries = [
-        EpisodeFilter(),
-        EpisodeFilter(outcome=Outcome.NONE, q="task 3"),
-    ]
+def test_a_filter_by_labels_and_people_lets_through_what_it_names(some):
+    with some.write() as db:
+        rows = {row.id: row for row in list_episodes(db).items}
+        rows["a"].disagreement = 0.9
+        rows["b"].disagreement = 0.4
+        rows["b"].excluded = True
+        rows["c"].note = "odd"
+        rows["c"].robot = "so101_real"
+        rows["d"].num_mistakes = 2
+        rows["d"].operator = "ben"
 
-    def best_of_5(wanted, cursor):
-        times = []
-        for _ in range(5):
-            with database.read() as db:
-                begun = time.perf_counter()
-                list_episodes(db, wanted, cursor=cursor)
-                times.append(time.perf_counter() - begun)
-        return min(times)
+    def found(**words):
+        with some.read() as db:
+            return "".join(ids(list_episodes(db, EpisodeFilter(states=FINAL_STATES, **words))))
 
-    with database.read() as db:
-        cursor = list_episodes(db, limit=1000).next_cursor
-    assert max(best_of_5(wanted, at) for wanted in queries for at in (None, cursor)) < 0.05
+    assert found(task="Touch the red cube") == "cba"
+    assert found(robot="so101_real") == "c"
+    assert found(operator="ben") == "d"
+    assert (found(excluded=True), found(excluded=False)) == ("b", "dca")
+    assert found(min_human=0.5) == "d"
+    assert [found(flag=flag) for flag in EpisodeFlag] == ["dc", "a", "d", "b", "d", "c"]
+    with some.read() as db:
+        rows = list_episodes(db, EpisodeFilter(states=FINAL_STATES)).items
+        flagged = dict.fromkeys(EpisodeFlag, "")
+        for row in rows:
+            for flag in flags_of(row, row.disagreement):
+                flagged[flag] += row.id
+        facets = count_facets(db, EpisodeFilter(states=FINAL_STATES))
+    # Rows, filters and counts mean the same by a flag.
+    assert list(flagged.values()) == [found(flag=flag) for flag in EpisodeFlag]
+    assert facets.flag == {flag.value: len(who) for flag, who in sorted(flagged.items())}
+    assert facets.outcome == {"failure": 1, "none": 2, "success": 1}
+    assert facets.operator == {"ana": 3, "ben": 1}
+
+
+def test_what_needs_a_person_most_comes_first(some):
+    with some.write() as db:
+        rows = {row.id: row for row in list_episodes(db).items}
+        rows["a"].disagreement = 0.2
+        rows["b"].disagreement = 0.9
+
+    with some.read() as db:
+        wanted = EpisodeFilter(states=FINAL_STATES)
+        needed = list_episodes(db, wanted, order=EpisodeOrder.UNLABELED)
+        apart = list_episodes(db, wanted, order=EpisodeOrder.DISAGREE)
+
+    # Nobody has judged c and d, and d was mostly driven by a person.
+    assert ids(needed) == ["d", "c", "b", "a"]
+    assert ids(apart) == ["b", "a", "d", "c"]
