@@ -107,6 +107,7 @@ SETTINGS = {
             robot="so101_sim_touch",
             scene={"spawn_half_angle_deg": 45.0, "touch_margin_m": 0.006},
             slips=Slips(share=0.6, noticed_share=0.7, notices_s=(1.0, 3.0)),
+            rounds=2,
             limit_s=5.0,
             actor_steps=1200,
             critic_steps=400,
@@ -129,6 +130,7 @@ def quick(setting: Setting) -> Setting:
     return replace(
         setting,
         name=f"{setting.name}-quick",
+        rounds=1,
         demonstrations=6,
         attempts=4,
         evaluations=4,
