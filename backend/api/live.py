@@ -26,6 +26,7 @@ from backend.api.messages import (
     Lease,
     LeaseInfo,
     LiveHello,
+    PromotedNow,
     SessionNow,
     UploadNow,
 )
@@ -138,6 +139,11 @@ class Live:
             possible=possible(phase) if connected else [],
             disk_free_bytes=shutil.disk_usage(self._data_dir).free,
             unfinished=self.ledger.unfinished,
+            promoted=PromotedNow(
+                policy=self.promoted.checkpoint_id, promoted_s=self.promoted.promoted_s
+            )
+            if self.promoted
+            else None,
             uploads=[
                 UploadNow(episode_id=episode_id, share=share)
                 for episode_id, share in self._uploads().items()

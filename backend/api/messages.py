@@ -50,6 +50,15 @@ class UploadNow(Documented):
     """How much of it is here, 0 to 1."""
 
 
+class PromotedNow(Documented):
+    """The weights that should drive."""
+
+    policy: str
+    """A checkpoint `run/step`, or published weights `run@version`."""
+    promoted_s: float
+    """Since when, Unix time."""
+
+
 class LeaseInfo(Documented):
     """Who may drive. A client is one open control socket."""
 
@@ -85,6 +94,8 @@ class SessionNow(Documented):
     disk_free_bytes: int
     unfinished: int
     """Takes that wait to be recovered or discarded."""
+    promoted: PromotedNow | None = None
+    """What drives from the next attempt on, unless `open` was given something else."""
     uploads: list[UploadNow] = Field(default_factory=list)
     """Episodes on their way here from the robot's computer; one being recorded is one of them."""
 

@@ -30,13 +30,13 @@ function section(title, rows) {
 // All keys of an indexed profile, as sections to append.
 export function keySections(keys) {
   const commands = keys.profile.commands.map(({ place, also, does }) => {
-    const names = new Set([place, ...also].map(keyName));
+    const names = new Set([place, ...also].map((at) => keyName(at, keys.layout)));
     return row([...names], WORDS[does]);
   });
   if (keys.name === "lerobot") commands.push(row(["Ctrl", "Esc"], WORDS.stop));
   return [
     section("Attempt", commands),
-    section("Move the robot", keys.profile.jog.map(({ place, does }) => row([keyName(place)], does))),
+    section("Move the robot", keys.profile.jog.map(({ place, does }) => row([keyName(place, keys.layout)], does))),
     section("Page", [
       row(["Z"], "enlarge a camera, the next, all"),
       row(["Ctrl", "Z"], "undo the last grade"),

@@ -24,14 +24,16 @@ export class JogPanel {
   #note;
 
   // `touch(codes)` gets what fingers and mouse hold.
-  constructor({ root, touch, signal }) {
+  // `note` is where a sentence about them goes, a line of its own below them if left out.
+  constructor({ root, touch, signal, note = null }) {
     this.#root = root;
     this.#touch = touch;
     root.replaceChildren();
     const groups = make("div", "jog-groups");
     for (const group of GROUPS) groups.append(this.#makeGroup(group));
-    this.#note = make("p", "jog-note");
-    root.append(groups, this.#note);
+    this.#note = note ?? make("p", "jog-note");
+    root.append(groups);
+    if (note === null) root.append(this.#note);
     for (const type of ["pointerup", "pointercancel"]) {
       window.addEventListener(type, ({ pointerId }) => this.#lift(pointerId), { signal });
     }

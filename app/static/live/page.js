@@ -5,11 +5,14 @@
 
 import { Cameras } from "./cameras.js";
 import { CommandButtons } from "./command_buttons.js";
+import { Deck } from "./deck.js";
 import { Drive } from "./drive.js";
 import { GamepadReader } from "./gamepad.js";
 import { Help } from "./help.js";
 import { JogPanel } from "./jog_panel.js";
 import { Keyboard } from "./keyboard.js";
+import { keyboardLayout } from "./layout.js";
+import { LearnerPanel } from "./learner_panel.js";
 import { Line } from "./line.js";
 import { Notices } from "./notices.js";
 import { OperatorDesk } from "./operator_desk.js";
@@ -19,6 +22,8 @@ import { Panels } from "./panels.js";
 import { chosenProfile, chooseProfile, indexed } from "./profiles.js";
 import { ServerClock } from "./server_clock.js";
 import { SessionPanel } from "./session_panel.js";
+import { Sounds } from "./sounds.js";
+import { StatisticsPanel } from "./statistics_panel.js";
 import { Strip } from "./strip.js";
 import { View } from "./view.js";
 
@@ -29,6 +34,7 @@ class LivePage {
   #clock = new ServerClock();
   #view = new View();
   #profile = chosenProfile();
+  #layout = new Map();
 
   constructor(element) {
     const parts = partsOf(element);
@@ -37,7 +43,9 @@ class LivePage {
     this.parts = parts;
     this.notices = new Notices({ toasts: parts.toasts, banner: parts.banner });
     this.overlays = new Overlays(parts);
-    this.strip = new Strip({ root: parts["strip-plot"], now: parts["strip-now"] });
+    this.strip = new Strip({
+      root: parts["strip-plot"], now: parts["strip-now"], acting: parts["strip-acting"],
+    });
     this.cameras = new Cameras({
       root: parts.cams, empty: parts["cams-empty"], clock: this.#clock,
       acknowledge: (camera) => this.live.send(new Uint8Array([camera])),
@@ -69,7 +77,16 @@ class LivePage {
       close: () => command("close"),
     });
     this.help = new Help({ root: parts.help, choose: (name) => this.#chooseProfile(name) });
-    this.jog = new JogPanel({ root: parts.jog, signal, touch: (codes) => this.#hold("touch", codes) });
+    this.jog = new JogPanel({
+      root: parts.jog, note: parts["deck-note"], signal, touch: (codes) => this.#hold("touch", codes),
+    });
+    this.statistics = new StatisticsPanel({ root: parts.statistics });
+    this.learner = new LearnerPanel({ root: parts.learner, notices: this.notices });
+    this.deck = new Deck({
+      tabs: parts["deck-tabs"], panels: [parts.jog, parts.statistics, parts.learner],
+      changed: () => this.jog.releaseAll(),
+    });
+    this.sounds = new Sounds({ button: parts.sound, signal });
     this.keyboard = new Keyboard({ keys: this.#view.keys, signal, on: {
       held: (codes) => this.#hold("keyboard", codes),
       command,
@@ -87,6 +104,7 @@ class LivePage {
     this.#wireFields(signal);
     this.drive.focused = document.hasFocus();
     this.#fetchRobots();
+    this.#readLayout();
     this.timer = setInterval(() => this.#render(), NUMBERS_EVERY_MS);
     requestAnimationFrame(() => this.#frame());
     this.#changed();
@@ -190,7 +208,8 @@ class LivePage {
 
   #useKeys() {
     const name = this.#profile ?? this.#view.profile;
-    if (this.#view.keys.name !== name) this.#view.keys = indexed(name);
+    const { keys } = this.#view;
+    if (keys.name !== name || keys.layout !== this.#layout) this.#view.keys = indexed(name, this.#layout);
     this.keyboard.setKeys(this.#view.keys);
   }
 
@@ -214,6 +233,12 @@ class LivePage {
     }, { signal });
   }
 
+  async #readLayout() {
+    this.#layout = await keyboardLayout();
+    this.#useKeys();
+    this.#changed();
+  }
+
   async #fetchRobots() {
     try {
       const reply = await fetch("/api/robots");
@@ -229,6 +254,7 @@ class LivePage {
     const before = this.drive.phase;
     this.drive.phase = this.#view.phase;
     if (before !== this.#view.phase) this.desk.phaseChanged();
+    this.sounds.entered(this.#view.phase);
     this.#render();
   }
 
@@ -243,7 +269,11 @@ class LivePage {
     this.panels.render(view);
     this.buttons.render(view);
     this.session.render(view);
+    view.serverNow_s = this.#clock.now() / 1000;
+    this.deck.render(view);
     this.jog.render(view);
+    this.statistics.render(view);
+    this.learner.render(view);
     this.cameras.render();
     this.strip.render(view.tick, view.phase !== "closed");
     this.overlays.render(view);
@@ -263,6 +293,7 @@ class LivePage {
   close() {
     this.#ending.abort();
     clearInterval(this.timer);
+    this.sounds.close();
     this.drive.close();
     this.live.close();
   }

@@ -48,6 +48,7 @@ export class Panels {
       const task = episode?.task || session.task;
       if (parts.task.value !== task) parts.task.value = task;
     }
+    parts.task.disabled = session !== null && !view.mayOperate;
   }
 
   #lease(view) {
@@ -78,10 +79,10 @@ export class Panels {
     parts["count-interval"].title = "In square brackets: 95 % interval of the success rate";
     setText(parts["count-human"], percent(counts.human_share));
     setText(parts["count-pace"], per_hour(counts.attempts_per_hour));
-    parts.undo.disabled = !last;
-    setText(parts["last-text"], counts.unlabeled
+    parts.undo.disabled = !last || !view.mayLabel;
+    setText(parts["last-text"], uploadsNote(view) || (counts.unlabeled
       ? `${counts.unlabeled} without a grade`
-      : last ? "all attempts graded" : "no attempt yet");
+      : last ? "all attempts graded" : "no attempt yet"));
   }
 
   #header(view) {
@@ -99,4 +100,12 @@ export class Panels {
         `${rates.late_p99_ms.toFixed(1)} ms (1 in 100); ${rates.overruns} ticks skipped`
       : "";
   }
+}
+
+// Episodes on their way from the robot's computer; the one being recorded has yet to begin.
+function uploadsNote({ session, episode }) {
+  const coming = session.uploads.filter((upload) => upload.episode_id !== episode?.id);
+  if (coming.length === 0) return "";
+  const share = coming.reduce((sum, upload) => sum + upload.share, 0) / coming.length;
+  return `${coming.length === 1 ? "1 episode" : `${coming.length} episodes`} uploading, ${percent(share)}`;
 }

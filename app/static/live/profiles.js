@@ -74,13 +74,14 @@ const NAMES = {
   Pause: "Pause",
 };
 
-// What is printed on the key at `place`.
-export function keyName(place) {
-  return NAMES[place] ?? place.replace(/^(Key|Digit|Numpad)/, "");
+// What is printed on the key at `place`; `layout` as in layout.js. Digits are printed on all of them.
+export function keyName(place, layout = new Map()) {
+  const printed = /^(Key|Minus|Equal)/.test(place) ? layout.get(place) : undefined;
+  return printed?.toUpperCase() ?? NAMES[place] ?? place.replace(/^(Key|Digit|Numpad)/, "");
 }
 
 // The profile as lookups: command by place, wire code by place, key by command and by wire code.
-export function indexed(name) {
+export function indexed(name, layout = new Map()) {
   const profile = PROFILES[name] ?? PROFILES.seed;
   const commandAt = new Map();
   const jogAt = new Map();
@@ -88,14 +89,14 @@ export function indexed(name) {
   const jogKeyOf = new Map();
   for (const { place, also, does } of profile.commands) {
     for (const at of [place, ...also]) commandAt.set(at, does);
-    keyOf.set(does, keyName(place));
+    keyOf.set(does, keyName(place, layout));
   }
   for (const { place, code } of profile.jog) {
     jogAt.set(place, code);
-    jogKeyOf.set(code, keyName(place));
+    jogKeyOf.set(code, keyName(place, layout));
   }
   if (name === "lerobot") keyOf.set("stop", "Ctrl Esc");
-  return { name, title: profile.title, profile, commandAt, jogAt, keyOf, jogKeyOf };
+  return { name, title: profile.title, profile, layout, commandAt, jogAt, keyOf, jogKeyOf };
 }
 
 const CHOICE = "handrail.profile";

@@ -24,6 +24,8 @@ export class SessionPanel {
   #closeButton;
   #summary;
   #robots = [];
+  // Checkpoints and published weights that can be opened, newest first.
+  #versions = [];
   #chosen = false;
   #busy_until = 0;
   #attempting = false;
@@ -96,7 +98,7 @@ export class SessionPanel {
   #offerPolicies() {
     const robot = this.#chosenRobot();
     if (robot === undefined) return;
-    fill(this.#policy, robot.policies);
+    fill(this.#policy, [...robot.policies, ...this.#versions]);
     this.#describe();
   }
 
@@ -146,9 +148,15 @@ export class SessionPanel {
     if (this.#robots.length === 0 && session.robot) {
       this.setRobots([{ name: session.robot, policies: session.policies }]);
     }
+    const versions = versionsOf(session);
+    const isNew = versions.join() !== this.#versions.join();
+    if (isNew) {
+      this.#versions = versions;
+      this.#offerPolicies();
+    }
     if (this.#chosen || !closed) return;
     choose(this.#robot, session.robot);
-    if (this.#policy.dataset.of === this.#robot.value) return;
+    if (this.#policy.dataset.of === this.#robot.value && !isNew) return;
     this.#offerPolicies();
     this.#policy.dataset.of = this.#robot.value;
     choose(this.#policy, session.policy);
@@ -166,6 +174,12 @@ function invitation(view) {
     return ["No contact with the robot", view.actor?.message || "Waiting for the server."];
   }
   return ["No cameras", "This robot's config names none."];
+}
+
+// What was trained: promoted weights first, even if the robot's computer has yet to fetch them.
+function versionsOf({ policies, promoted }) {
+  const trained = policies.filter((policy) => /[/@]/.test(policy));
+  return [...new Set([...(promoted ? [promoted.policy] : []), ...trained])];
 }
 
 function field(name, control) {

@@ -3,13 +3,16 @@
 // Drawn by uPlot at frame rate on a fixed range, so that a slope means the same at any moment. The
 // axis counts control steps; between two ticks it glides on, so that the curve does not jerk.
 
+import { acting } from "./acting.js";
 import { setData, setText } from "./paint.js";
 import { StripData, WINDOW_S } from "./strip_data.js";
-import { signed } from "./units.js";
+import { milliseconds, signed } from "./units.js";
 
 // The value lies in [-1, 0]; the room below belongs to the lane.
 const VALUE_RANGE = [-1.32, 0.08];
 const LANE_PX = 24;
+// Values further apart are not joined: nobody judged what lies between.
+const JOINED_S = 1;
 // Without ticks for so long nothing moves any more, and nothing is drawn.
 const STILL_AFTER_S = 2;
 const WORDS = { policy: "policy", human: "human", held: "held", stopped: "stopped" };
@@ -25,21 +28,25 @@ function readPalette() {
     policy: colour("--hr-policy"), human: colour("--hr-human"), held: colour("--hr-held"),
     stopped: colour("--hr-stopped"), success: colour("--hr-success"),
     failure: colour("--hr-failure"), on: colour("--hr-on"), held_ink: colour("--hr-held-ink"),
+    late: colour("--hr-late"),
   };
 }
 
 export class Strip {
   #root;
   #now;
+  #acting;
   #data = new StripData();
   #plot = null;
   #palette = null;
   #ticked_at = 0;
   #size = "";
 
-  constructor({ root, now }) {
+  // `now` says the newest value, `acting` how the policy keeps up.
+  constructor({ root, now, acting }) {
     this.#root = root;
     this.#now = now;
+    this.#acting = acting;
     const dark = new MutationObserver(() => { this.#palette = null; });
     dark.observe(document.body, { attributes: true, attributeFilter: ["class"] });
   }
@@ -60,10 +67,17 @@ export class Strip {
   // Four times a second: the numbers, or why there are none.
   render(tick, open) {
     const known = tick?.value !== null && tick?.value !== undefined;
-    setData(this.#now, "known", known ? "yes" : "no");
+    const { text, warns } = acting(tick);
+    setText(this.#acting, text);
+    setData(this.#acting, "warns", warns ? "yes" : "no");
+    setData(this.#now, "known", known ? (tick.value_late ? "late" : "yes") : "no");
     if (known) {
       const spread = tick.spread === null ? "" : ` ± ${tick.spread.toFixed(2)}`;
-      setText(this.#now, `value ${signed(tick.value)}${spread}   advantage ${signed(tick.advantage)}`);
+      const age_ms = ((tick.step - (tick.value_step ?? tick.step)) / this.#data.fps) * 1000;
+      const late = tick.value_late ? `   late by ${milliseconds(age_ms)}` : "";
+      const advantage = tick.advantage === null || tick.advantage === undefined
+        ? "" : `   advantage ${signed(tick.advantage)}`;
+      setText(this.#now, `value ${signed(tick.value)}${spread}${advantage}${late}`);
     } else {
       setText(this.#now, open
         ? "No critic is loaded, so there is no value to show; the lane shows who drives."
@@ -104,6 +118,11 @@ export class Strip {
     const palette = this.#palette;
     const font = "12px system-ui, sans-serif";
     const grid = { stroke: palette.line, width: 1 };
+    // What uPlot found without a value, in pixels; only the wide ones stay gaps.
+    const joined = (plot, _series, _from, _to, gaps) => {
+      const wide_px = (plot.bbox.width / this.#data.window) * this.#data.fps * JOINED_S;
+      return gaps.filter(([left, right]) => right - left > wide_px);
+    };
     const ticks = { show: false };
     const options = {
       width: Math.floor(box.width), height: Math.floor(box.height),
@@ -121,9 +140,11 @@ export class Strip {
       ],
       series: [
         {},
-        { stroke: palette.value, width: 2.5, points: { show: false } },
-        { stroke: "transparent", points: { show: false } },
-        { stroke: "transparent", points: { show: false } },
+        { stroke: palette.value, width: 2.5, points: { show: false }, gaps: joined },
+        { stroke: "transparent", points: { show: false }, gaps: joined },
+        { stroke: "transparent", points: { show: false }, gaps: joined },
+        { stroke: palette.late, width: 2, dash: [4, 4], gaps: joined,
+          points: { show: true, size: 5, fill: palette.late, stroke: palette.late } },
       ],
       bands: [{ series: [3, 2], fill: `${palette.value}33` }],
       hooks: { drawClear: [(plot) => this.#shade(plot)], draw: [(plot) => this.#drawLane(plot)] },

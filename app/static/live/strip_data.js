@@ -4,8 +4,8 @@ export const WINDOW_S = 20;
 
 export class StripData {
   #fps = 10;
-  // uPlot's columns: control step, value, value - spread, value + spread.
-  columns = [[], [], [], []];
+  // uPlot's columns: control step, value, value - spread, value + spread, value that came late.
+  columns = [[], [], [], [], []];
   // What the driver lane shows of every position: "policy", "human", "held", "stopped" or "".
   lane = [];
   // {x, kind, text}: starts and ends of attempts.
@@ -33,15 +33,27 @@ export class StripData {
   add(tick) {
     if (tick.step === this.last) return;
     if (tick.step < this.last) this.#startOver();
-    const { value, spread } = tick;
-    const known = value !== null && value !== undefined;
     this.columns[0].push(tick.step);
-    this.columns[1].push(known ? value : null);
-    this.columns[2].push(known ? value - (spread ?? 0) : null);
-    this.columns[3].push(known ? value + (spread ?? 0) : null);
+    for (const column of this.columns.slice(1)) column.push(null);
+    this.#judge(tick);
     this.lane.push(laneOf(tick));
     this.#markEpisode(tick);
     this.#forget();
+  }
+
+  // A value belongs to the tick whose pictures it judges, which may be some ticks ago.
+  #judge({ step, value, spread, value_step, value_late }) {
+    if (value === null || value === undefined) return;
+    const [x, values, low, high, late] = this.columns;
+    const index = x.lastIndexOf(value_step ?? step);
+    if (index < 0 || values[index] !== null || late[index] !== null) return;
+    if (value_late) {
+      late[index] = value;
+    } else {
+      values[index] = value;
+      low[index] = value - (spread ?? 0);
+      high[index] = value + (spread ?? 0);
+    }
   }
 
   // The grade of the attempt that ended last.
@@ -64,7 +76,11 @@ export class StripData {
   #markEpisode(tick) {
     const number = tick.episode?.number ?? null;
     if (number === this.#episode) return;
-    if (number !== null) this.marks.push({ x: tick.step, kind: "start", text: `episode ${number}` });
+    if (number !== null) {
+      const version = versionName(tick.policy);
+      const text = version ? `episode ${number} · ${version}` : `episode ${number}`;
+      this.marks.push({ x: tick.step, kind: "start", text });
+    }
     else this.marks.push({ x: tick.step, kind: "end", text: "ended" });
     this.#episode = number;
   }
@@ -95,6 +111,11 @@ export class StripData {
     });
     return spans;
   }
+}
+
+// A checkpoint or published weights; built-in policies need no name on the strip.
+function versionName(policy) {
+  return /[/@]/.test(policy ?? "") ? policy : "";
 }
 
 function laneOf(tick) {

@@ -22,6 +22,15 @@ export function clock(seconds) {
   return `${String(Math.floor(whole / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+// Short times with one decimal and their unit, and the bare number for the ends of a range.
+export function seconds(time_s) {
+  return time_s === null || time_s === undefined ? NONE : `${minutes(time_s)} s`;
+}
+
+export function minutes(time_s) {
+  return time_s < 100 ? time_s.toFixed(1) : String(Math.round(time_s));
+}
+
 export function bytes(count) {
   if (count === null || count === undefined) return NONE;
   const gigabytes = count / 1e9;

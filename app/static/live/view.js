@@ -19,6 +19,8 @@ export class View {
   everLinked = false;
   attempts = 0;
   pad = "";
+  // The server's clock, Unix seconds.
+  serverNow_s = 0;
   // Number of the attempt that is running or ran last, null before the first.
   lastNumber = null;
   #phase = "unknown";
@@ -102,6 +104,10 @@ export class View {
 
   get mayOperate() {
     return this.role === "operator" || this.role === "admin";
+  }
+
+  get mayLabel() {
+    return this.role === "labeler" || this.mayOperate;
   }
 
   // This page may send commands: it has the lease, or nobody has.
