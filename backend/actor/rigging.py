@@ -22,6 +22,7 @@ from backend.actor.fetching import Files, NotFetchedError
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
 from backend.checkpoints import CHECKPOINT_ID, CHECKPOINTS_DIR
 from backend.control import ActingPolicy, Arm, LeadingInput, RobotFaultError
+from backend.learning.published_files import WEIGHTS_ID, weights_folder
 from backend.robots.config import ROBOTS_DIR, RobotConfig, RobotConfigError, policies_of
 from backend.robots.folders import RobotFolders
 from backend.robots.preflight_finding import Level, in_words, may_move
@@ -142,19 +143,30 @@ class LeRobotRigs:
 
     def _present(self, policy: str) -> str:
         """The checkpoint as it is found on this computer, fetched from the server's if need be."""
-        is_id = CHECKPOINT_ID.fullmatch(policy) is not None
-        is_here = is_id and (self._data_dir / CHECKPOINTS_DIR / policy).is_dir()
         path = Path(policy)
-        if self._files is None or is_here or not (is_id or path.is_absolute()):
+        place = _place_of(policy)
+        is_here = place is not None and (self._data_dir / place).is_dir()
+        if self._files is None or is_here or (place is None and not path.is_absolute()):
             return policy
         try:
-            brought = self._files.bring(f"{CHECKPOINTS_DIR}/{policy}" if is_id else policy)
+            brought = self._files.bring(place or policy)
         except NotFetchedError as error:
             # A folder that a person named may be one of this computer's.
             if path.is_absolute() and path.is_dir():
                 return policy
             raise CheckpointUnfitError(str(error)) from error
-        return policy if is_id else str(brought)
+        return policy if place else str(brought)
+
+
+def _place_of(policy: str) -> str | None:
+    """Where a data directory has the checkpoint or the weights of this id; None for no id."""
+    if CHECKPOINT_ID.fullmatch(policy):
+        return f"{CHECKPOINTS_DIR}/{policy}"
+    published = WEIGHTS_ID.fullmatch(policy)
+    if published is None:
+        return None
+    run = Path(CHECKPOINTS_DIR) / published["run"]
+    return weights_folder(run, int(published["version"])).as_posix()
 
 
 def _look_over(config: RobotConfig) -> None:

@@ -5,7 +5,6 @@ large files are kept for as long as the files do not change.
 """
 
 import hashlib
-import json
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +14,17 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from backend.api.actor_token import shows_token
 from backend.api.errors import ApiError, NotFoundError
 from backend.api.file_ranges import file_response
-from backend.checkpoints import CHECKPOINTS_DIR, checkpoint_path
+from backend.checkpoints import CHECKPOINTS_DIR
+from backend.learning.published_files import (
+    WeightsError,
+    base_checkpoint,
+    is_weights_folder,
+    read_note,
+)
 from backend.wire import ACTOR_API, FetchPlan, FileFacts
 
 # What resuming needs and driving does not.
 LEFT_OUT = "training_state"
-WEIGHTS_NOTE = "weights.json"
 BINARY = "application/octet-stream"
 
 
@@ -86,17 +90,14 @@ def actor_files_router(data_dir: Path, *, token: str) -> APIRouter:
 
 
 def _needs(folder: Path, data_dir: Path) -> list[str]:
-    """Published weights go over a whole checkpoint of their run; their note names it."""
-    try:
-        note = json.loads((folder / WEIGHTS_NOTE).read_text(encoding="utf-8"))
-        base = checkpoint_path(data_dir, note["base"])
-    except FileNotFoundError:
+    """Published weights go over a whole checkpoint of their run."""
+    if not is_weights_folder(folder):
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ApiError(
-            409, "refused", f"{folder / WEIGHTS_NOTE} cannot be read: {error}"
-        ) from error
-    return [str(base.relative_to(data_dir))]
+    try:
+        base = base_checkpoint(folder, read_note(folder))
+    except WeightsError as error:
+        raise ApiError(409, "refused", str(error)) from error
+    return [str(base.resolve().relative_to(data_dir))]
 
 
 class _Digests:
