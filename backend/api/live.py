@@ -250,6 +250,7 @@ class Live:
             checkpoint_id=checkpoint_id, path=str(path), promoted_s=promoted_s
         )
         self.line.tell(self.promoted)
+        self.changed()
 
     # -- who drives ---------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import { gate } from "./roles.js";
 const PAGE = 50;
 const TYPED_MS = 250;
 const ORDERS = [["newest", "newest first"], ["oldest", "oldest first"], ["longest", "longest first"], ["shortest", "shortest first"], ["human_share", "most human share first"]];
-const STATES = { recording: "● recording", unfinished: "■ unfinished", recovered: "recovered", discarded: "discarded" };
+const UPLOADS_EVERY_MS = 2000;
+const STATES = { recording: "● recording", uploading: "↑ uploading", unfinished: "■ unfinished", recovered: "recovered", discarded: "discarded" };
 
 export class EpisodesView {
   #page;
@@ -24,6 +25,7 @@ export class EpisodesView {
   #note = h("span", { class: "dk-quiet" });
   #more = button("Show more", () => { this.#limit += PAGE; this.#list(); });
   #shown = "";
+  #following = null;
 
   constructor(page) {
     this.#page = page;
@@ -39,6 +41,21 @@ export class EpisodesView {
 
   shown() {
     this.refresh();
+  }
+
+  // How much is here of what another computer recorded; asked again until all of it is.
+  async #followUploads(episodes) {
+    const coming = episodes.filter((episode) => episode.state === "uploading");
+    if (coming.length === 0) return;
+    try {
+      const { uploads } = await get("/api/session");
+      const shares = new Map(uploads.map((upload) => [upload.episode_id, upload.share]));
+      for (const episode of coming) episode.share = shares.get(episode.id) ?? 0;
+    } catch {
+      // Their state is known without.
+    }
+    clearTimeout(this.#following);
+    this.#following = setTimeout(() => this.element.isConnected && this.#list(), UPLOADS_EVERY_MS);
   }
 
   refresh() {
@@ -66,6 +83,7 @@ export class EpisodesView {
       this.#page.lost(refusal);
       return;
     }
+    await this.#followUploads(page.items);
     if (asked !== this.#asked) return;
     const words = JSON.stringify(page.items);
     if (words !== this.#shown) {
@@ -113,8 +131,9 @@ export class EpisodesView {
 }
 
 function row(episode) {
-  const judged = !["recording", "unfinished"].includes(episode.state);
-  const words = [judged && OUTCOMES[episode.outcome], STATES[episode.state]].filter(Boolean).join(" · ");
+  const judged = !["recording", "uploading", "unfinished"].includes(episode.state);
+  const share = episode.share === undefined ? "" : ` ${percent(episode.share)}`;
+  const words = [judged && OUTCOMES[episode.outcome], STATES[episode.state] && `${STATES[episode.state]}${share}`].filter(Boolean).join(" · ");
   const human = episode.num_steps ? episode.num_human_steps / episode.num_steps : null;
   return h("tr", {},
     h("td", { class: "da-outcome", data: { outcome: judged ? episode.outcome : "none" } }, words), h("td", {}, episode.task),
