@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.cli import checkpoints, datasets, episodes, jobs, learning, robots
+from backend.cli import checkpoints, datasets, episodes, jobs, labels, learning, robots
 from backend.cli.context import Terminal, UsageError, opened
 from backend.cli.jobs import JobEndedError
 from backend.db.engine import DatabaseRefusedError
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(common, suppress=True)
     parser.set_defaults(needs_data=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (episodes, jobs, learning, datasets, robots, checkpoints):
+    for module in (episodes, labels, jobs, learning, datasets, robots, checkpoints):
         module.add_parsers(commands, common)
     return parser
 

@@ -1,53 +1,34 @@
-"""`episodes`, `label`, `recover`, `sessions`."""
+"""`episodes`, `recover`, `sessions`."""
 
 import argparse
 from typing import Any
 
 from backend.api.episode_replies import Episode, EpisodeList, Take, TakeList
 from backend.cli.context import Context, UsageError, table, when
-from backend.db.models import EpisodeRow, LabelEventRow
-from backend.db.queries import EpisodeFilter, EpisodeOrder, list_episodes, list_sessions
+from backend.db.episode_queries import (
+    EpisodeFilter,
+    EpisodeFlag,
+    EpisodeOrder,
+    list_episodes,
+    scores_by,
+)
+from backend.db.models import EpisodeRow
+from backend.db.queries import list_sessions
 from backend.domain import Outcome
 from backend.episodes.labels import LabelKind
 from backend.intake import discard_take, reconcile, recover_take, unfinished_takes
-from backend.review import EpisodeLabels, add_label, current_labels, history, redo, revert, undo
-
-SOURCE = "cli"
+from backend.review import current_labels
 
 
 def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add these commands to the command line."""
     episodes = commands.add_parser("episodes", parents=[common], help="list or show episodes")
     episodes.add_argument("id", nargs="?", help="show this one (the beginning of its id is enough)")
-    episodes.add_argument("--outcome", choices=[o.value for o in Outcome])
-    episodes.add_argument("--q", default="", help="part of a task, robot or operator, or of an id")
+    add_filter(episodes)
     episodes.add_argument("--order", choices=[o.value for o in EpisodeOrder], default="newest")
     episodes.add_argument("--limit", type=int, default=50)
     episodes.add_argument("--cursor", help="next_cursor of the page before")
     episodes.set_defaults(run=show_episodes)
-
-    label = commands.add_parser("label", parents=[common], help="say something of an episode")
-    verbs = label.add_subparsers(required=True, metavar="WHAT")
-    for outcome in Outcome:
-        verb = _on_episode(verbs, common, outcome.value, f"its outcome is {outcome.value}")
-        verb.set_defaults(run=_labels(LabelKind.OUTCOME, outcome=outcome.value))
-    note = _on_episode(verbs, common, "note", "a remark for people; empty takes it away")
-    note.add_argument("text")
-    note.set_defaults(run=write_note)
-    exclude = _on_episode(verbs, common, "exclude", "leave it out of exports and training")
-    exclude.add_argument("reason", nargs="?", default="")
-    exclude.set_defaults(run=exclude_episode)
-    include = _on_episode(verbs, common, "include", "take it back in")
-    include.set_defaults(run=_labels(LabelKind.EXCLUDE, excluded=False))
-    for name, act in (("undo", undo), ("redo", redo)):
-        verb = verbs.add_parser(name, parents=[common], help=f"{name} your last label")
-        verb.add_argument("--episode", help="in this episode only")
-        verb.set_defaults(run=_switches(act))
-    back = _on_episode(verbs, common, "revert", "back to what held after an event of its history")
-    back.add_argument("revision", type=int, help="the event's number; 0: before the first")
-    back.set_defaults(run=revert_episode)
-    said = _on_episode(verbs, common, "history", "everything that was said of it")
-    said.set_defaults(run=show_history)
 
     recover = commands.add_parser(
         "recover", parents=[common], help="list unfinished takes, recover or discard them"
@@ -62,18 +43,51 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     sessions.set_defaults(run=show_sessions)
 
 
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Add the words that choose episodes."""
+    parser.add_argument("--outcome", choices=[o.value for o in Outcome])
+    parser.add_argument("--q", default="", help="part of a task, robot or operator, or of an id")
+    parser.add_argument("--task", help="of this task, whole and exact")
+    parser.add_argument("--robot", help="of the robot config of this name")
+    parser.add_argument("--operator", help="by this operator")
+    parser.add_argument("--checkpoint", help="driven by this checkpoint")
+    parser.add_argument("--flag", choices=[flag.value for flag in EpisodeFlag])
+    parser.add_argument("--scored-by", help="checkpoint whose scores tell disagreement")
+
+
+def read_filter(flags: argparse.Namespace) -> EpisodeFilter:
+    """The filter that those words mean."""
+    return EpisodeFilter(
+        outcome=Outcome(flags.outcome) if flags.outcome else None,
+        q=flags.q,
+        task=flags.task,
+        robot=flags.robot,
+        operator=flags.operator,
+        checkpoint_id=flags.checkpoint,
+        flag=EpisodeFlag(flags.flag) if flags.flag else None,
+        scored_by=flags.scored_by,
+    )
+
+
 def show_episodes(context: Context, flags: argparse.Namespace) -> None:
     """List episodes, or show one with its labels."""
     reconcile(context.database, context.data_dir)
     if flags.id:
         _show_episode(context, context.episode_id(flags.id))
         return
-    wanted = EpisodeFilter(outcome=Outcome(flags.outcome) if flags.outcome else None, q=flags.q)
+    wanted = read_filter(flags)
     with context.database.read() as db:
         page = list_episodes(
             db, wanted, order=EpisodeOrder(flags.order), limit=flags.limit, cursor=flags.cursor
         )
-    items = [Episode.of(row) for row in page.items]
+        scores = (
+            scores_by(db, flags.scored_by, [row.id for row in page.items])
+            if flags.scored_by
+            else {}
+        )
+    items = [
+        Episode.of(row, scored_by=flags.scored_by, score=scores.get(row.id)) for row in page.items
+    ]
     rows = [
         (
             item.id[:12],
@@ -83,11 +97,12 @@ def show_episodes(context: Context, flags: argparse.Namespace) -> None:
             when(item.started_s),
             item.policy,
             item.state,
+            " ".join(item.flags),
             item.task,
         )
         for item in items
     ]
-    heads = ("id", "outcome", "length", "human", "started", "policy", "state", "task")
+    heads = ("id", "outcome", "length", "human", "started", "policy", "state", "flags", "task")
     more = f"\n{len(items)} of {page.total}; next page: --cursor {page.next_cursor}"
     context.answer(
         EpisodeList(items=items, total=page.total, next_cursor=page.next_cursor),
@@ -127,36 +142,6 @@ def recover_takes(context: Context, flags: argparse.Namespace) -> None:
         context.answer(done)
 
 
-def write_note(context: Context, flags: argparse.Namespace) -> None:
-    """Write a remark."""
-    _label(context, flags.id, LabelKind.NOTE, {"note": flags.text})
-
-
-def exclude_episode(context: Context, flags: argparse.Namespace) -> None:
-    """Leave an episode out."""
-    _label(context, flags.id, LabelKind.EXCLUDE, {"excluded": True, "reason": flags.reason})
-
-
-def revert_episode(context: Context, flags: argparse.Namespace) -> None:
-    """Go back in an episode's history."""
-    id = context.episode_id(flags.id)
-    with context.database.write() as db:
-        labelled = revert(db, episode_id=id, revision=flags.revision, **_whose(context))
-    _answer_labels(context, labelled)
-
-
-def show_history(context: Context, flags: argparse.Namespace) -> None:
-    """List an episode's label events."""
-    with context.database.read() as db:
-        events = history(db, context.episode_id(flags.id))
-    rows = [
-        (e.id, when(e.created_s), e.author, e.source, e.kind, _words(e.old), "→", _words(e.new))
-        for e in events
-    ]
-    heads = ("event", "when", "who", "whence", "kind", "old", "", "new")
-    context.answer([_event(e) for e in events], table(heads, rows, "nobody has said anything yet"))
-
-
 def show_sessions(context: Context, flags: argparse.Namespace) -> None:
     """List sessions, newest first."""
     with context.database.read() as db:
@@ -180,60 +165,3 @@ def _show_episode(context: Context, id: str) -> None:
     lines = [f"{name:16} {value}" for name, value in facts.items() if name != "labels"]
     lines += [f"{name:16} {value}" for name, value in said.items() if name != "outcome"]
     context.answer(facts, "\n".join(lines))
-
-
-def _labels(kind: LabelKind, **new: Any) -> Any:
-    return lambda context, flags: _label(context, flags.id, kind, new)
-
-
-def _switches(act: Any) -> Any:
-    def run(context: Context, flags: argparse.Namespace) -> None:
-        id = context.episode_id(flags.episode) if flags.episode else None
-        with context.database.write() as db:
-            labelled = act(db, episode_id=id, **_whose(context))
-        _answer_labels(context, labelled)
-
-    return run
-
-
-def _label(context: Context, id: str, kind: LabelKind, new: dict[str, Any]) -> None:
-    id = context.episode_id(id)
-    with context.database.write() as db:
-        labelled = add_label(db, episode_id=id, kind=kind, new=new, **_whose(context))
-    _answer_labels(context, labelled)
-
-
-def _whose(context: Context) -> dict[str, Any]:
-    return {
-        "author": context.author,
-        "source": SOURCE,
-        "created_s": context.now_s(),
-        "event_id": context.new_id(),
-    }
-
-
-def _answer_labels(context: Context, labelled: EpisodeLabels) -> None:
-    said = labelled.labels.said(LabelKind.REVERT)
-    context.answer(
-        {"episode_id": labelled.episode_id, "revision": labelled.revision, **said},
-        f"{labelled.episode_id}: {_words(said)}",
-    )
-
-
-def _words(said: dict[str, Any]) -> str:
-    return (
-        ", ".join(f"{name} {value}" for name, value in said.items() if value not in ("", False))
-        or "nothing"
-    )
-
-
-def _event(row: LabelEventRow) -> dict[str, Any]:
-    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
-
-
-def _on_episode(
-    verbs: Any, common: argparse.ArgumentParser, name: str, help: str
-) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = verbs.add_parser(name, parents=[common], help=help)
-    verb.add_argument("id", help="the episode; the beginning of its id is enough")
-    return verb

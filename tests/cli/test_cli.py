@@ -85,6 +85,40 @@ def test_labels_are_said_taken_back_and_told(handrail):
     assert handrail("episodes", "e1")[1]["labels"]["outcome"] == "success"
 
 
+def test_steps_are_called_something_and_the_end_is_moved(handrail):
+    handrail("episodes")
+    handrail("label", "mistake", "e1", "2", "9")
+    _, both = handrail("label", "correction", "e1", "5", "7", "slid off")
+    assert [(r["kind"], r["start_step"], r["end_step"]) for r in both["ranges"]] == [
+        ("mistake", 2, 5),
+        ("correction", 5, 7),
+        ("mistake", 7, 9),
+    ]
+    _, left = handrail("label", "erase", "e1", str(both["ranges"][1]["id"]))
+    assert [(r["start_step"], r["end_step"]) for r in left["ranges"]] == [(2, 9)]
+    assert handrail("label", "subtask", "e1", "0", "5", "reach")[1]["ranges"][0]["text"] == "reach"
+    assert handrail("label", "end", "e1", "12")[1]["terminal_step"] == 12
+    assert handrail("label", "end", "e1")[1]["terminal_step"] is None
+    _, told = handrail("label", "history", "e1", text=True)
+    assert "5–7" in told
+    assert "correction 5–7 slid off" in told
+    assert handrail("episodes", "--flag", "mistake")[1]["total"] == 1
+
+
+def test_all_episodes_of_a_filter_are_labelled_after_a_look(handrail):
+    _, shown = handrail("label", "matching", "failure", "--task", "Lift it", text=True)
+    assert shown == (
+        "1 episodes match (1 success), 0 are so already\n1 would change; do it with --yes\n"
+    )
+    assert handrail("episodes", "--outcome", "failure")[1]["total"] == 0
+
+    _, done = handrail("label", "matching", "failure", "--yes")
+    assert (done["matched"], done["would_change"], done["done"]) == (2, 2, True)
+    assert handrail("episodes", "--outcome", "failure")[1]["total"] == 2
+    assert sorted(handrail("label", "undo")[1]["changed"]) == ["e1-7f3a", "e2-91bc"]
+    assert handrail("episodes", "--outcome", "failure")[1]["total"] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
