@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from backend.actor.checkpoint_model import CheckpointModel
 from backend.actor.chunks import Blend, ChunkPlayer
@@ -16,6 +17,13 @@ from backend.actor.rig import Rig, RigRefusedError
 from backend.actor.rigging import LeRobotRigs
 from backend.control import Observation
 from backend.learning.checkpoints import create_tiny_checkpoint
+from backend.learning.published_files import (
+    TRAINED_FILE,
+    WeightsNote,
+    sha256_of,
+    weights_folder,
+    write_note,
+)
 
 ROBOT = "synthetic"
 CHUNK = 8
@@ -40,7 +48,35 @@ def data_dir(tmp_path_factory) -> Path:
         )
     weights = folder / "checkpoints/broken/000000/pretrained_model/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
+    publish(folder, 1)
+    publish(folder, 2)
+    damaged = weights_folder(folder / "checkpoints/tiny", 2) / TRAINED_FILE
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:-1] + bytes([content[-1] ^ 255]))
     return folder
+
+
+def publish(data_dir: Path, version: int) -> None:
+    """Weights over `tiny/000000` that differ from its own in what the last layer adds."""
+    run = data_dir / "checkpoints/tiny"
+    own = load_file(run / "000000/pretrained_model/model.safetensors")
+    folder = weights_folder(run, version)
+    folder.mkdir(parents=True)
+    bias = "model.action_out_proj.bias"
+    save_file({f"actor.{bias}": own[bias] + 100}, folder / TRAINED_FILE)
+    write_note(
+        folder,
+        WeightsNote(
+            run="tiny",
+            version=version,
+            step=5,
+            base="tiny/000000",
+            created_s=0.0,
+            label_revision=0,
+            size_bytes=(folder / TRAINED_FILE).stat().st_size,
+            sha256=sha256_of(folder / TRAINED_FILE),
+        ),
+    )
 
 
 @pytest.fixture
@@ -92,6 +128,21 @@ def test_a_checkpoint_is_named_with_the_built_in_policies_and_drives(rigs, rig):
     assert thoughts.chunk_s > 0
 
 
+def test_published_weights_are_laid_over_their_checkpoint_and_drive(data_dir, rigs, rig):
+    published = rigs.load_policy("tiny@000001", rig.arm)
+    published.close()
+    assert published.checkpoint_id == "tiny@000001"
+    observation = seen(rig)
+
+    def plan(folder: str) -> np.ndarray:
+        torch.manual_seed(0)
+        model = CheckpointModel.load(data_dir / "checkpoints/tiny" / folder)
+        return model.plan(observation, "Wave", None).normalised.numpy()
+
+    # What pushes the velocity up at every step of the way from noise pushes the actions down.
+    assert (plan("weights/000001") < plan("000000") - 50).all()
+
+
 def test_blending_keeps_to_what_is_left_of_the_old_chunk(data_dir, rig):
     model = CheckpointModel.load(data_dir / "checkpoints/tiny/000000")
     observation = seen(rig)
@@ -112,6 +163,8 @@ def test_blending_keeps_to_what_is_left_of_the_old_chunk(data_dir, rig):
     [
         ("other/000000", r"sees by camera elsewhere, this robot has"),
         ("broken/000000", r"broken/000000 cannot be loaded: \w+Error: .*choose another one"),
+        ("tiny@000002", r"WeightsError: weights tiny@000002 are damaged: their checksum is"),
+        ("tiny@000003", r"weights tiny@000003 are not in .*newer ones have taken their place"),
         ("tiny/000001", r"there is no checkpoint tiny/000001 in .*; there are "),
     ],
 )
