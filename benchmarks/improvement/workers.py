@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -35,6 +36,6 @@ def _work(order: Order) -> None:
         cells_of(setting),
         seed=seed,
         out=out,
-        told=lambda line: print(line, flush=True),
+        told=lambda line: print(line, file=sys.stderr, flush=True),
     )
     bench.run(wanted)
