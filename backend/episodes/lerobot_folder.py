@@ -13,18 +13,18 @@ What an episode's columns say of its outcome:
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backend.domain import Outcome
 from backend.episodes.frames import Pictures
+from backend.episodes.lerobot_images import stored_images
+from backend.episodes.outcomes import SUBTASK_COLUMN
 
 CAMERA_PREFIX = "observation.images."
 HUMAN_COLUMNS = ("intervention", "complementary_info.is_intervention")
@@ -120,7 +120,7 @@ class LeRobotFolder:
     def unread_columns(self) -> list[str]:
         """Features beyond those that are read here."""
         cameras = {CAMERA_PREFIX + camera for camera in self.cameras}
-        known = {"observation.state", "action", *HUMAN_COLUMNS, *OUTCOME_COLUMNS}
+        known = {"observation.state", "action", *HUMAN_COLUMNS, *OUTCOME_COLUMNS, SUBTASK_COLUMN}
         return sorted(self._info["features"].keys() - known - cameras - {*COUNTING_COLUMNS})
 
     @property
@@ -154,6 +154,14 @@ class LeRobotFolder:
                 human |= self._numbers(name, rows) > 0.5
         return human
 
+    def subtasks(self, index: int) -> list[str]:
+        """The subtask of each step; all empty when the dataset names none."""
+        rows = self._rows(index)
+        if SUBTASK_COLUMN not in self._table.column_names:
+            return [""] * len(rows)
+        texts = self._table[SUBTASK_COLUMN].take(pa.array(rows)).to_pylist()
+        return [str(text or "").strip() for text in texts]
+
     def pictures(self, index: int, camera: str) -> Pictures:
         """Where the pictures of one camera are."""
         key = CAMERA_PREFIX + camera
@@ -172,7 +180,7 @@ class LeRobotFolder:
             path=path,
             num_frames=steps,
             fps=self.fps,
-            rows=lambda: self._stored_images(path, key, index),
+            rows=lambda: stored_images(path, key, episode=index, root=self.root),
             part=f"{key} {index}",
         )
 
@@ -257,6 +265,7 @@ class LeRobotFolder:
             *("observation.state", "action", "episode_index", "frame_index"),
             *HUMAN_COLUMNS,
             *OUTCOME_COLUMNS,
+            SUBTASK_COLUMN,
         }
         columns = sorted(wanted & features.keys())
         files = sorted((self.root / "data").glob("*/*.parquet"))
@@ -283,15 +292,3 @@ class LeRobotFolder:
     def _data_path(self, chunk_index: int, file_index: int) -> Path:
         name = self._info["data_path"].format(chunk_index=chunk_index, file_index=file_index)
         return self.root / str(name)
-
-    def _stored_images(self, path: Path, key: str, index: int) -> Iterator[np.ndarray]:
-        table = pq.read_table(
-            path, columns=[key, "frame_index"], filters=[("episode_index", "=", index)]
-        ).sort_by("frame_index")
-        for cell in table[key]:
-            stored = cell.as_py()
-            content = stored["bytes"] or (self.root / stored["path"]).read_bytes()
-            bgr = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)
-            if bgr is None:
-                raise DatasetFolderError(f"a picture of {key} in {path} cannot be read")
-            yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)

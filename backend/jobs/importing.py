@@ -8,7 +8,8 @@ from there. A dataset on the Hub is downloaded into `datasets/` first, for who a
 
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ from backend.episodes.imported import (
     camera_size,
     write_imported,
 )
+from backend.episodes.labels import LabelKind
 from backend.episodes.lerobot_folder import DatasetFolderError
 from backend.intake import ingest_finished
 from backend.jobs.child import JobChild, JobFailedError, run_child
 from backend.jobs.hub_download import DOWNLOAD_SHARE, download
 from backend.jobs.importing_params import INFO_FILE, ImportParamsError, read_import_params
 from backend.jobs.importing_plan import ImportPlan, PlannedImport, make_import_plan
+from backend.review import add_label
 
 # Seconds between two episodes of a dataset, which does not know when they were recorded.
 PAUSE_S = 1.0
@@ -77,7 +80,8 @@ def _bring_in(child: JobChild, plan: ImportPlan, begin: float) -> dict[str, Any]
             failed[planned.index] = str(error)
         else:
             imported.append(planned.id)
-            child.announce(imported=str(episodes_dir / planned.id))
+            subtasks = _runs(plan.folder.subtasks(planned.index))
+            child.announce(imported=str(episodes_dir / planned.id), subtasks=subtasks)
         share = begin + (0.99 - begin) * number / count
         child.report(share, f"{number} of {count} episodes")
     if failed and not imported:
@@ -152,10 +156,34 @@ def _end_reason(outcome: Outcome) -> EndReason:
     return EndReason.TIMEOUT if outcome is Outcome.NONE else EndReason(outcome.value)
 
 
+def _runs(texts: Sequence[str]) -> list[tuple[int, int, str]]:
+    """First step, step behind the last, and text of each stretch with the same subtask."""
+    runs = []
+    for text, steps in groupby(range(len(texts)), key=texts.__getitem__):
+        first, *others = steps
+        if text:
+            runs.append((first, first + len(others) + 1, text))
+    return runs
+
+
 def take_news(db: Session, _job: JobRow, news: Mapping[str, Any]) -> None:
-    """Take in an episode that is whole."""
-    if "imported" in news:
-        ingest_finished(db, Path(news["imported"]))
+    """Take in an episode that is whole, with the subtasks that its dataset names."""
+    if "imported" not in news:
+        return
+    row = ingest_finished(db, Path(news["imported"]))
+    for start_step, end_step, text in news["subtasks"]:
+        add_label(
+            db,
+            episode_id=row.id,
+            kind=LabelKind.SUBTASK,
+            new={"text": text},
+            author=row.operator,
+            source="import",
+            created_s=row.ended_s or row.started_s,
+            event_id=f"{row.id}:subtask:{start_step}",
+            start_step=start_step,
+            end_step=end_step,
+        )
 
 
 def record(db: Session, job: JobRow) -> None:

@@ -8,13 +8,17 @@ import sys
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from backend.db.models import DatasetRow, EpisodeRow, JobRow
 from backend.db.queries import label_events
 from backend.domain import Outcome, Role
 from backend.episodes import video
+from backend.episodes.format import CameraSize
 from backend.episodes.lerobot_folder import LeRobotFolder
 from backend.episodes.store import read_end, read_header, read_steps, video_path
 from backend.episodes.video import VideoReader
@@ -132,6 +136,31 @@ def test_the_outcome_becomes_a_label_event_with_the_source_import(data_dir, run)
     database.close()
 
 
+def test_subtasks_become_ranges_once(data_dir, run):
+    texts = ["reach"] * 5 + [""] * 2 + ["grasp"] * 5 + ["reach"] * 9
+    dataset(data_dir, columns={"next.reward": AT_THE_END, "subtask": texts})
+    ending, said = run(repo_id="local/a")
+    database = prepared(data_dir.parent / "other")
+
+    with database.write() as db:
+        for line in [*said, *said]:
+            take_news(db, JobRow(), line.get("news", {}))
+
+    first, second = ending["result"]["episode_ids"]
+    with database.read() as db:
+        found = [
+            (e.episode_id, e.start_step, e.end_step, e.new["text"], e.source)
+            for e in label_events(db)
+            if e.kind == "subtask"
+        ]
+    assert found == [
+        (first, 0, 5, "reach", "import"),
+        (first, 7, 12, "grasp", "import"),
+        (second, 0, 9, "reach", "import"),
+    ]
+    database.close()
+
+
 def test_without_rewards_nobody_has_judged_unless_they_are_called_demonstrations(data_dir, run):
     dataset(data_dir, columns={})
     plain, _ = run(repo_id="local/a")
@@ -189,6 +218,29 @@ def test_videos_that_cannot_be_copied_are_encoded_again_frame_for_frame(
             reader.frame(9)
     with av.open(str(video_path(folder, "overhead"))) as container:
         assert container.streams.video[0].codec_context.name == "h264"
+
+
+def test_pictures_that_are_no_video_become_one(data_dir, run):
+    root = dataset(data_dir)
+    info = json.loads((root / "meta/info.json").read_text())
+    info["features"]["observation.images.wrist"]["dtype"] = "image"
+    (root / "meta/info.json").write_text(json.dumps(info))
+    cells = []
+    for step in [*range(12), *range(9)]:
+        odd = np.full((65, 63, 3), 40 + 6 * step, np.uint8)
+        cells.append({"bytes": cv2.imencode(".png", odd)[1].tobytes(), "path": None})
+    path = root / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("observation.images.wrist", pa.array(cells)), path)
+
+    ending, _ = run(repo_id="local/a")
+
+    folder = data_dir / "episodes" / ending["result"]["episode_ids"][1]
+    # H.264 needs even sizes.
+    assert read_header(folder).cameras["wrist"] == CameraSize(width=62, height=64)
+    with VideoReader(video_path(folder, "wrist")) as reader:
+        levels = [float(reader.frame(step).mean()) for step in range(9)]
+    assert levels == pytest.approx([40 + 6 * step for step in range(9)], abs=2)
 
 
 def test_an_episode_that_cannot_be_read_is_named_and_the_others_come_in(data_dir, run):
