@@ -14,6 +14,8 @@ export class LabelDesk {
   #storage;
   #drafts;
   #revisions = new Map();
+  // What this person did with an episode since the page was opened.
+  #done = new Map();
   mayLabel = true;
   tally = { success: 0, failure: 0, none: 0, other: 0, skipped: 0, undone: 0 };
 
@@ -52,13 +54,24 @@ export class LabelDesk {
     this.#storage.setItem(DRAFTS, JSON.stringify([...this.#drafts]));
   }
 
-  // Say the drafted outcome, unless it is what holds already. True when something was sent.
+  // Say the drafted outcome, unless it is what holds already.
   saveDraft(episode) {
     const outcome = this.draft(episode.id);
-    if (outcome === null) return false;
+    if (outcome === null) return;
     this.forgetDraft(episode.id);
-    if (outcome === episode.outcome || !this.may()) return false;
-    return this.say(episode.id, "outcome", { outcome });
+    if (outcome !== episode.outcome && this.say(episode.id, "outcome", { outcome })) this.#done.set(episode.id, "done");
+  }
+
+  skip(episode) {
+    this.forgetDraft(episode.id);
+    this.tally.skipped += 1;
+    if (!this.#done.has(episode.id)) this.#done.set(episode.id, "skipped");
+  }
+
+  // "unsent", "draft", "done", "skipped" or "": what a row of the queue says.
+  stateOf(id) {
+    if (this.#outbox.waits && this.#outbox.entriesOf(id).length) return "unsent";
+    return this.draft(id) !== null ? "draft" : this.#done.get(id) ?? "";
   }
 
   // `steps`: {start_step, end_step} of a range, or {target_id} of what is erased.
@@ -87,6 +100,7 @@ export class LabelDesk {
   // --- what the outbox tells
 
   answered(entry, answer) {
+    if (entry.episode_id === null) this.#done.delete(answer.episode_id);
     this.#revisions.set(answer.episode_id, answer.revision);
     this.#page.heard(answer.episode_id, answer, entry);
   }

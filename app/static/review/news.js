@@ -11,7 +11,7 @@ export class News {
   #bundles;
   #page;
 
-  // `page` has open(id), sortAnew(), changed(id?), offerRefresh() and tell(…).
+  // `page` has open(id), sortAnew(), changed(), offerRefresh() and tell(…).
   constructor({ queue, showing, bundles, page }) {
     this.#queue = queue;
     this.#showing = showing;
@@ -48,7 +48,6 @@ export class News {
     const does = entry.words === "undo" ? "Undone" : "Redone";
     const count = answer.changed.length;
     this.#page.tell("info", `${does} in ${count > 1 ? counted(count, "episode") : `episode ${id.slice(0, 8)}`}.`);
-    this.#page.changed(id);
     if (count > 1) {
       this.#bundles.allStale();
       this.#page.sortAnew();

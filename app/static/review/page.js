@@ -41,7 +41,6 @@ class ReviewPage {
   #follow;
   #showing;
   #news;
-  #states = new Map();
   #facets = {};
   #isAway = false;
   #started_ms = Date.now();
@@ -67,7 +66,7 @@ class ReviewPage {
       failed: (refusal, entry) => this.tell("error", `Not saved: ${entry.words}. ${refusal.message}`, refusal.hint),
       heard: (id, answer, entry) => this.#news.heard(id, answer, entry),
     } });
-    this.#list = new QueueList({ root: this.#parts.list, queue: this.#queue, open: (id) => this.open(id), stateOf: (id) => this.#stateOf(id) });
+    this.#list = new QueueList({ root: this.#parts.list, queue: this.#queue, open: (id) => this.open(id), stateOf: (id) => this.#desk.stateOf(id) });
     this.#player = new Player({ parts: this.#parts, desk: {
       critic: (name, id) => this.#address.set({ [name]: id, ...(name === "critic" && id === this.#address.values.compare && { compare: "" }) }),
       marked: () => this.#showState(),
@@ -80,7 +79,7 @@ class ReviewPage {
     this.#news = new News({ queue: this.#queue, showing: this.#showing, bundles: this.#bundles, page: {
       open: (id) => this.open(id),
       sortAnew: () => this.#begin(),
-      changed: (id) => { if (id) this.#states.delete(id); this.#showState(); },
+      changed: () => this.#showState(),
       offerRefresh: () => setShown(this.#parts.refresh, true),
       tell: (...words) => this.tell(...words),
     } });
@@ -218,23 +217,11 @@ class ReviewPage {
     if (this.#player.act(act)) return;
     const acts = {
       outcome: () => { this.#desk.choose(episode, act.outcome); this.#showState(); },
-      save: () => this.#save(episode),
-      skip: () => this.#skip(episode),
+      save: () => { this.#desk.saveDraft(episode); this.#go(1); },
+      skip: () => { this.#desk.skip(episode); this.#go(1); },
     };
     if (act.name in acts) acts[act.name]();
     else this.#orders.act(act);
-  }
-
-  #save(episode) {
-    if (this.#desk.saveDraft(episode)) this.#states.set(episode.id, "done");
-    this.#go(1);
-  }
-
-  #skip(episode) {
-    this.#desk.forgetDraft(episode.id);
-    this.#desk.tally.skipped += 1;
-    if (!this.#states.has(episode.id)) this.#states.set(episode.id, "skipped");
-    this.#go(1);
   }
 
   // What is not said yet is taken back first.
@@ -265,11 +252,6 @@ class ReviewPage {
   }
 
   // --- what is shown
-
-  #stateOf(id) {
-    if (this.#outbox.entriesOf(id).length && this.#outbox.waits) return "unsent";
-    return this.#desk.draft(id) !== null ? "draft" : this.#states.get(id) ?? "";
-  }
 
   #showAll() {
     const { episode, review, isBlank } = this.#showing;
