@@ -128,10 +128,7 @@ def _pace(attempts: Sequence[AttemptFacts]) -> float | None:
     Each attempt takes itself and a wait; the waits that were breaks count like the others.
     """
     durations = [max(0.0, attempt.ended_s - attempt.started_s) for attempt in attempts]
-    waits = [
-        max(0.0, after.started_s - before.ended_s)
-        for before, after in pairwise(attempts)
-    ]
+    waits = [max(0.0, after.started_s - before.ended_s) for before, after in pairwise(attempts)]
     waits = [wait for wait in waits if wait <= BREAK_S]
     if len(attempts) < MIN_PACE_ATTEMPTS or not waits:
         return None

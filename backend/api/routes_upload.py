@@ -7,10 +7,11 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
+from pydantic import ValidationError
 
 from backend.api.actor_files import actor_api
 from backend.api.episode_inbox import EpisodeInbox
-from backend.api.errors import ApiError
+from backend.api.errors import ApiError, explain
 from backend.api.live import Live
 from backend.api.records import SessionRecords
 from backend.wire import DIGEST_HEADER, MAX_PART_BYTES, UploadPlan, UploadState
@@ -22,8 +23,9 @@ def upload_router(
     router = actor_api(token)
 
     @router.post("/episodes/{episode_id}")
-    async def begin(episode_id: str, plan: UploadPlan) -> UploadState:
+    async def begin(episode_id: str, request: Request) -> UploadState:
         """Say what an episode consists of, and hear what is here already."""
+        plan = await _plan(request)
         state = await asyncio.to_thread(inbox.begin, episode_id, plan)
         if state.state == "stored":
             # The server may have died between the folder and its row.
@@ -48,13 +50,22 @@ def upload_router(
         return state
 
     @router.post("/episodes/{episode_id}/finish")
-    async def finish(episode_id: str, plan: UploadPlan) -> UploadState:
+    async def finish(episode_id: str, request: Request) -> UploadState:
         """Have it verified and made an episode. `stored` is the word that frees the spool."""
+        plan = await _plan(request)
         state = await asyncio.to_thread(inbox.finish, episode_id, plan)
         await records.arrived(episode_id)
         return state
 
     return router
+
+
+async def _plan(request: Request) -> UploadPlan:
+    """Read after the token was looked at, unlike what FastAPI parses."""
+    try:
+        return UploadPlan.model_validate_json(await _body(request))
+    except ValidationError as error:
+        raise ApiError(422, "invalid", explain(error.errors())) from error
 
 
 async def _body(request: Request) -> bytes:
