@@ -170,6 +170,9 @@ class Thoughts:
     value: float | None = None
     spread: float | None = None
     value_step: int | None = None
+    # What the critic thinks of the chunk that began with `advantage_step`, which is past.
+    advantage: float | None = None
+    advantage_step: int | None = None
     # Actions that wait to be played, and in a full chunk.
     queue: int = 0
     chunk_size: int = 0

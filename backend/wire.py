@@ -149,7 +149,9 @@ class Tick(Message):
     # Critic's estimate of the return from here and its spread; None until a critic is loaded.
     value: float | None = None
     spread: float | None = None
+    # What the critic thinks of the chunk that began with tick `advantage_step`: known a chunk late.
     advantage: float | None = None
+    advantage_step: int | None = None
     # The tick whose pictures `value` judges; None without a value.
     value_step: int | None = None
     # The value came after the step that followed those pictures: it is old and is not recorded.

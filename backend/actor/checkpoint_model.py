@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from lerobot.policies.rtc.configuration_rtc import RTCConfig
 
-from backend.actor.chunks import Blend, Chunk, Value
+from backend.actor.chunks import Blend, Chunk
+from backend.actor.judgements import Value
 from backend.control import Arm, Observation
 from backend.learning.acting import CheckpointPolicy
 from backend.learning.inputs import ModelInputs
@@ -24,6 +25,7 @@ class CheckpointModel:
     def __init__(self, checkpoint: CheckpointPolicy) -> None:
         policy: Any = checkpoint.policy
         self.chunk_size = checkpoint.chunk_size
+        self.horizon = checkpoint.advantage_steps
         self.can_blend = bool(policy.supports_rtc())
         if self.can_blend:
             policy.config.rtc_config = RTCConfig(enabled=True)
@@ -79,3 +81,6 @@ class CheckpointModel:
     def value(self, observation: Observation, task: str) -> Value:
         estimate = self._checkpoint.value(observation.state, observation.frames, task)
         return Value(value=estimate.value, spread=estimate.spread)
+
+    def advantage(self, before: float, after: float, *, steps: int, task: str) -> float | None:
+        return self._checkpoint.advantage(before, after, steps=steps, task=task)

@@ -31,6 +31,8 @@ from lerobot.policies.rtc import ActionQueue, LatencyTracker
 from lerobot.policies.rtc.configuration_rtc import RTCConfig
 from torch import Tensor
 
+from backend.actor.judgements import Judged, Judgements
+from backend.actor.judgements import Value as Value
 from backend.control import Observation, Thoughts
 
 log = logging.getLogger(__name__)
@@ -46,14 +48,6 @@ class Chunk(NamedTuple):
     normalised: Tensor
     # float32 [chunk size, action dim], in the robot's units.
     actions: Tensor
-
-
-class Value(NamedTuple):
-    """The critic's opinion of one moment, in units of return."""
-
-    value: float
-    # None for a scalar critic.
-    spread: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +66,14 @@ class ChunkModel(Protocol):
     chunk_size: int
     # Whether `plan` takes a blend.
     can_blend: bool
+    # Steps that an advantage spans.
+    horizon: int
 
     def plan(self, observation: Observation, task: str, blend: Blend | None) -> Chunk: ...
 
     def value(self, observation: Observation, task: str) -> Value: ...
+
+    def advantage(self, before: float, after: float, *, steps: int, task: str) -> float | None: ...
 
 
 class PolicyFailedError(RuntimeError):
@@ -103,7 +101,7 @@ class _Era:
     A thought that was begun before it ends in the era that it was begun for, where nobody looks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, horizon: int) -> None:
         # Enabled: a new chunk takes the place of the old one instead of following it.
         self.queue = ActionQueue(RTCConfig(enabled=True))
         self.sight: _Sight | None = None
@@ -112,6 +110,9 @@ class _Era:
         self.wish: _Wish | None = None
         self.value: Value | None = None
         self.value_step: int | None = None
+        self.judgements = Judgements(horizon)
+        self.advantage: float | None = None
+        self.advantage_step: int | None = None
         self.failure: Exception | None = None
         # The policy drives: `act` was called.
         self.is_playing = False
@@ -142,10 +143,11 @@ class ChunkPlayer:
         self._model: ChunkModel | None = model
         self._size = model.chunk_size
         self._can_blend = model.can_blend
+        self._horizon = model.horizon
         self._step_s = 1 / fps
         self._now_s = now_s
         self._changed = threading.Condition()
-        self._era = _Era()
+        self._era = _Era(self._horizon)
         self._is_closed = False
         self._chunk_times = LatencyTracker(maxlen=NUM_LATENCIES)
         self._value_times = LatencyTracker(maxlen=NUM_LATENCIES)
@@ -162,7 +164,7 @@ class ChunkPlayer:
 
     def reset(self) -> None:
         with self._changed:
-            self._era = _Era()
+            self._era = _Era(self._horizon)
 
     def watch(self, observation: Observation, *, step: int, task: str) -> None:
         with self._changed:
@@ -200,6 +202,8 @@ class ChunkPlayer:
                 value=None if era.value is None else era.value.value,
                 spread=None if era.value is None else era.value.spread,
                 value_step=era.value_step,
+                advantage=era.advantage,
+                advantage_step=era.advantage_step,
                 queue=era.queue.qsize(),
                 chunk_size=self._size,
                 starved=era.starved,
@@ -210,7 +214,7 @@ class ChunkPlayer:
     def close(self) -> None:
         with self._changed:
             self._is_closed = True
-            self._era = _Era()
+            self._era = _Era(self._horizon)
             # Weights may be large, and somebody may keep this object for its name.
             self._model = None
             self._changed.notify()
@@ -279,6 +283,7 @@ class ChunkPlayer:
         began_s = self._now_s()
         try:
             value = model.value(sight.observation, sight.task)
+            advantage, of_step = _advantage(model, era, Judged(sight.step, value.value), sight.task)
         except Exception:
             # A robot drives as well without its critic's opinion.
             log.exception("%s: no value of step %d", self.name, sight.step)
@@ -288,3 +293,16 @@ class ChunkPlayer:
             self._value_times.add(self._last_value_s)
             self._value_p95_s = self._value_times.p95() or 0.0
             era.value, era.value_step = value, sight.step
+            if advantage is not None:
+                era.advantage, era.advantage_step = advantage, of_step
+
+
+def _advantage(
+    model: ChunkModel, era: _Era, newest: Judged, task: str
+) -> tuple[float | None, int | None]:
+    """What another value says of an earlier step, and which one that is."""
+    before = era.judgements.add(newest)
+    if before is None:
+        return None, None
+    steps = newest.step - before.step
+    return model.advantage(before.value, newest.value, steps=steps, task=task), before.step

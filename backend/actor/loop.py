@@ -234,6 +234,8 @@ class ControlLoop:
                 episode=None if session.attempt is None else session.attempt.now(),
                 value=None if thoughts is None else thoughts.value,
                 spread=None if thoughts is None else thoughts.spread,
+                advantage=None if thoughts is None else thoughts.advantage,
+                advantage_step=None if thoughts is None else thoughts.advantage_step,
                 value_step=None if thoughts is None else thoughts.value_step,
                 value_late=self._is_late(thoughts),
                 clamps=0 if session.mover is None else session.mover.num_clamped,

@@ -14,11 +14,14 @@ import torch
 from jaxtyping import Float, UInt8
 from lerobot.utils.constants import OBS_IMAGES
 
+from backend.domain import Outcome
+from backend.learning.advantages import chunk_advantages
 from backend.learning.inputs import ModelInputs
 from backend.learning.models import Models, load_models
 from backend.learning.published import load_published
 from backend.learning.published_files import is_weights_folder
 from backend.learning.replay import Observations
+from backend.learning.returns import chunk_rewards
 from backend.learning.scoring import score_observations
 
 
@@ -40,6 +43,7 @@ class CheckpointPolicy:
         config = models.policy.config
         self.cameras = tuple(name.removeprefix(f"{OBS_IMAGES}.") for name in config.image_features)
         self.chunk_size: int = config.chunk_size
+        self.advantage_steps: int = models.config.words.advantage_steps or config.chunk_size
         self.action_dim: int = config.action_feature.shape[0]
         self.state_dim: int = config.robot_state_feature.shape[0]
         self.policy = models.policy
@@ -90,6 +94,28 @@ class CheckpointPolicy:
         scores = score_observations(self._models, self._observe(state, frames, task))
         spread = None if scores.spreads is None else float(scores.spreads[0])
         return ValueEstimate(value=float(scores.values[0]), spread=spread)
+
+    def advantage(self, before: float, after: float, *, steps: int, task: str) -> float | None:
+        """Return what the critic thinks of a stretch of a running attempt, in units of return.
+
+        As in training, where an attempt is cut there: what the steps cost, and what they gained.
+
+        Args:
+            before: Value at the beginning of the stretch.
+            after: Value at its end.
+            steps: Between the two, 1 to `advantage_steps`.
+            task: Decides the scale of the returns; None comes back for one never learned.
+        """
+        longest = self._models.longest.get(task)
+        if longest is None:
+            return None
+        reward = self._models.config.reward
+        chunks = chunk_rewards(
+            steps + 1, Outcome.NONE, horizon=self.advantage_steps, longest=longest, config=reward
+        )
+        values = np.full(steps + 1, before)
+        values[-1] = after
+        return float(chunk_advantages(values, chunks, value_range=reward.value_range)[0])
 
     def _observe(
         self,

@@ -35,6 +35,7 @@ class SlowModel:
 
     chunk_size = SIZE
     can_blend = True
+    horizon = 4
 
     def __init__(self) -> None:
         self.thoughts: queue.Queue[Thought] = queue.Queue()
@@ -49,6 +50,9 @@ class SlowModel:
         if self.judges_at_once:
             return Value(value=-0.5, spread=None)
         return self._think(Thought("value", int(observation.state[0]), task))
+
+    def advantage(self, before: float, after: float, *, steps: int, task: str) -> float | None:
+        return None if task == "never learned" else round(after - before - steps / 100, 6)
 
     def _think(self, thought: Thought):
         self.thoughts.put(thought)
@@ -228,6 +232,22 @@ def test_a_value_says_of_which_step_it_is(critic):
 
     thoughts = critic.player.thoughts()
     assert (thoughts.value, thoughts.spread, thoughts.value_step) == (-0.25, 0.1, thought.step)
+
+
+def test_an_advantage_is_of_the_step_a_chunk_ago_and_ends_with_a_reset(critic):
+    said = []
+    for value in (-0.9, -0.8, -0.7, -0.6, -0.5):
+        critic.turn(policy_drives=False)
+        critic.judge(critic.thought(), value)
+        thoughts = critic.player.thoughts()
+        said.append((thoughts.advantage, thoughts.advantage_step))
+
+    # Three steps are three quarters of this model's four; then there is a pair four apart.
+    assert said == [(None, None)] * 3 + [(0.27, 0), (0.36, 0)]
+    critic.player.reset()
+    critic.turn(policy_drives=False)
+    critic.judge(critic.thought(), -0.4)
+    assert critic.player.thoughts().advantage is None
 
 
 def test_a_chunk_that_is_due_goes_before_any_value(critic):

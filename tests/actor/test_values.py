@@ -19,7 +19,15 @@ def thinker(stage):
 
 def thinks(policy: FakeThinker, step: int, value: float) -> None:
     policy.now = Thoughts(
-        value=value, spread=0.1, value_step=step, queue=7, chunk_size=16, chunk_s=0.05, value_s=0.01
+        value=value,
+        spread=0.1,
+        value_step=step,
+        advantage=0.25,
+        advantage_step=step - 16,
+        queue=7,
+        chunk_size=16,
+        chunk_s=0.05,
+        value_s=0.01,
     )
 
 
@@ -57,6 +65,7 @@ def test_a_late_value_is_not_recorded_and_is_shown_as_late(stage, thinker):
     tick = stage.turn()
 
     assert (tick.value, tick.spread, tick.value_step) == (-0.9, 0.1, first)
+    assert (tick.advantage, tick.advantage_step) == (0.25, first - 16)
     assert tick.value_late
     stage.command(Command.FAILURE)
     stage.finished()
