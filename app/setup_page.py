@@ -1,7 +1,7 @@
 """The Setup page: robots that can be opened, keys, safety, and what this installation is made of.
 
-It shows, and looks robots over; robots are changed by editing their configs, everything else by the
-flags of `./run`. Looking over is the API's: `static/setup/check.js` asks for it.
+Robots are listed, looked over, seen through and changed by the API: `static/setup/robots.js` asks
+for it. Everything else is set by the flags of `./run`, and only shown here.
 """
 
 import json
@@ -17,12 +17,6 @@ from app.header import STATIC_URL, header_component
 from app.live_page import STATIC
 from app.wording import size
 from backend.main import VERSION, Backend
-from backend.robots.config import (
-    RobotConfigError,
-    list_robot_configs,
-    load_robot_config,
-    policies_of,
-)
 
 PACKAGES = ("lerobot", "torch", "mujoco", "so101-nexus", "gradio", "fastapi")
 SAFETY = """
@@ -46,12 +40,14 @@ def build_setup_page(pages: gr.Blocks, backend: Backend) -> None:
     with pages.route("Setup", "setup", show_in_navbar=False):
         header_component("Setup")
         with gr.Column(elem_classes="hr-page"):
-            robots = gr.HTML(apply_default_css=False)
             gr.HTML(
-                html_template=(STATIC / "setup" / "check.html").read_text("utf-8"),
-                head=f'<link rel="stylesheet" href="{STATIC_URL}/setup/check.css">',
-                js_on_load=f'import("{STATIC_URL}/setup/check.js")'
-                f".then((check) => check.mount(element, {json.dumps(_default(backend))}));",
+                html_template=(STATIC / "setup" / "robots.html").read_text("utf-8"),
+                head="".join(
+                    f'<link rel="stylesheet" href="{STATIC_URL}/setup/{name}.css">'
+                    for name in ("check", "robots")
+                ),
+                js_on_load=f'import("{STATIC_URL}/setup/robots.js")'
+                f".then((robots) => robots.mount(element, {json.dumps(_default(backend))}));",
                 apply_default_css=False,
             )
             gr.HTML(
@@ -63,8 +59,8 @@ def build_setup_page(pages: gr.Blocks, backend: Backend) -> None:
             gr.HTML(_section("Safety", SAFETY), apply_default_css=False)
             installation = gr.HTML(apply_default_css=False)
         pages.load(
-            lambda: (robots_html(backend), installation_html(backend)),
-            outputs=[robots, installation],
+            lambda: installation_html(backend),
+            outputs=installation,
             show_progress="hidden",
         )
 
@@ -73,47 +69,6 @@ def _default(backend: Backend) -> str:
     """The name of the robot that `open` means when nobody says otherwise."""
     robot = backend.settings.robot
     return Path(robot).stem if Path(robot).suffix else robot
-
-
-def robots_html(backend: Backend) -> str:
-    """Every robot config with what it is, or with what is wrong with it."""
-    folder = backend.settings.robots_dir
-    rows = "".join(_robot_row(name, backend) for name in list_robot_configs(folder))
-    head = "".join(
-        f"<th>{column}</th>" for column in ("name", "robot", "cameras", "rate", "task", "policies")
-    )
-    table = (
-        "<div class='check-wide'><table>"
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-    if not rows:
-        table = "<p>There is no robot config yet.</p>"
-    return _section(
-        "Robots",
-        table
-        + f"<p class='hr-quiet'>Each is a file in <code>{escape(str(folder))}</code>: copy one "
-        "and change it. The Live page opens them.</p>",
-    )
-
-
-def _robot_row(name: str, backend: Backend) -> str:
-    try:
-        config = load_robot_config(name, backend.settings.robots_dir)
-    except RobotConfigError as error:
-        return (
-            f"<tr><td><b>{escape(name)}</b></td>"
-            f"<td colspan=5 class='hr-wrong'>✗ {escape(str(error))}</td></tr>"
-        )
-    default = " <span class='hr-tag'>default</span>" if name == backend.settings.robot else ""
-    cells = (
-        f"<b>{escape(name)}</b>{default}",
-        escape(str(config.robot.get("type", ""))),
-        escape(", ".join(config.robot.get("cameras") or {}) or "none"),
-        f"{config.fps:g} Hz",
-        escape(config.task),
-        escape(", ".join(policies_of(config))),
-    )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def installation_html(backend: Backend) -> str:

@@ -83,6 +83,7 @@ class RobotPreviews:
         self._monotonic_s = monotonic_s
         self._running: _Preview | None = None
         self._last: RobotPreview | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
     def now(self, robot: str) -> RobotPreview:
@@ -150,11 +151,13 @@ class RobotPreviews:
 
     async def _end(self) -> None:
         preview, self._running = self._running, None
-        if preview is None or preview.task is None:
-            return
-        preview.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await preview.task
+        if preview is not None and preview.task is not None:
+            preview.task.cancel()
+            self._ending = preview.task
+        if self._ending is not None:
+            # Whoever waits here may go away; the child ends all the same, and the next one waits.
+            await asyncio.wait({self._ending})
+            self._ending = None
 
     async def _follow(self, preview: _Preview) -> None:
         """Read until the child ends, or until nobody looks; then it has ended."""
@@ -176,7 +179,7 @@ class RobotPreviews:
             for task in (watching, reading):
                 task.cancel()
             await _end_child(child)
-            errors.cancel()
+            await _drain(child, errors)
             if self._running is preview:
                 self._running = None
 
@@ -210,6 +213,13 @@ def _with(now: RobotPreview, line: dict[str, Any]) -> RobotPreview:
         pictures=before[name].pictures + 1 if name in before else 1,
     )
     return now.model_copy(update={"state": "live", "cameras": list(before.values())})
+
+
+async def _drain(child: asyncio.subprocess.Process, errors: asyncio.Task[bytes]) -> None:
+    """Read what is left in its pipes: one that is not read to its end is never closed."""
+    assert child.stdout is not None
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(child.stdout.read(), errors), END_S)
 
 
 async def _end_child(child: asyncio.subprocess.Process) -> None:

@@ -1,6 +1,7 @@
-// Looking a robot over on the Setup page: choose one, check it, read what to do, see its cameras.
+// Looking a robot over on the Setup page: check it, read what to do, see what its cameras saw.
 
-import { make, partsOf, setShown, setText } from "../live/paint.js";
+import { make, setShown, setText } from "../live/paint.js";
+import { answerOf, count, robotAddress, send } from "./api.js";
 
 const LOOK_EVERY_MS = 300;
 const LEVELS = {
@@ -9,16 +10,6 @@ const LEVELS = {
   ok: { mark: "✓", word: "as it should be" },
 };
 const WORST_FIRST = ["blocking", "warning", "ok"];
-
-async function answerOf(request) {
-  const reply = await request;
-  const body = await reply.json();
-  if (reply.ok) return body;
-  const { message, hint } = body.error ?? { message: `the server answers ${reply.status}`, hint: "" };
-  throw new Error(hint ? `${message}. ${hint}` : message);
-}
-
-const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
 // What it comes to, in a line.
 export function verdict(check) {
@@ -48,40 +39,22 @@ function findingLine({ check, level, message, remedy }) {
   return line;
 }
 
-class CheckPanel {
+export class CheckPanel {
   #parts;
   #name = "";
   #busy = false;
 
   constructor(parts) {
     this.#parts = parts;
-    parts.robot.addEventListener("change", () => this.#choose(parts.robot.value));
     parts.check.addEventListener("click", () => this.#look(false));
     parts.refresh.addEventListener("click", () => this.#look(true));
   }
 
-  async start(defaultRobot) {
-    const { items } = await answerOf(fetch("/api/robots"));
-    for (const { name, robot_type: type } of items) {
-      const option = make("option", "", type ? `${name} (${type})` : name);
-      option.value = name;
-      this.#parts.robot.append(option);
-    }
-    const known = items.some(({ name }) => name === defaultRobot);
-    if (!known && defaultRobot) {
-      const option = make("option", "", defaultRobot);
-      option.value = defaultRobot;
-      this.#parts.robot.prepend(option);
-    }
-    this.#parts.robot.value = defaultRobot;
-    await this.#choose(defaultRobot);
-  }
-
   get #address() {
-    return `/api/robots/${encodeURIComponent(this.#name)}`;
+    return robotAddress(this.#name);
   }
 
-  async #choose(name) {
+  async choose(name) {
     this.#name = name;
     await this.#tell(async () => {
       const check = await answerOf(fetch(`${this.#address}/check`));
@@ -96,13 +69,7 @@ class CheckPanel {
     if (this.#busy) return;
     this.#busy = true;
     this.#parts.robot.disabled = true;
-    const asked = answerOf(
-      fetch(`${this.#address}/check`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ cameras_only: camerasOnly }),
-      }),
-    );
+    const asked = send("POST", `${this.#address}/check`, { cameras_only: camerasOnly });
     this.#show({ state: "running", looking_at: "", findings: [], pictures: [] }, camerasOnly);
     const timer = setInterval(() => this.#progress(), LOOK_EVERY_MS);
     await this.#tell(async () => this.#show(await asked));
@@ -176,8 +143,4 @@ class CheckPanel {
     this.#parts.pictures.replaceChildren(...figures);
     setShown(this.#parts.cameras, pictures.length > 0);
   }
-}
-
-export function mount(element, defaultRobot) {
-  new CheckPanel(partsOf(element)).start(defaultRobot);
 }
