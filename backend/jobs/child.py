@@ -21,7 +21,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from backend.db.engine import sqlite_url
 from backend.domain import JobState
 from backend.episodes.files import write_json
 
@@ -62,7 +61,6 @@ class JobChild:
         """
         self.data_dir = data_dir
         self.job_id = job_id
-        self.database_url = os.environ.get(DATABASE_VARIABLE) or sqlite_url(data_dir)
         self.folder = data_dir / JOBS_DIR / job_id
         self._clock = clock
         try:
@@ -72,6 +70,17 @@ class JobChild:
             raise JobFailedError(f"job {job_id} has no orders in {self.folder}: {error}") from error
         self.mute = mute
         self._inbox: TextIO = (self.folder / INBOX_FILE).open("a", encoding="utf-8")
+
+    @property
+    def database_url(self) -> str:
+        """The server's database, which a job may read."""
+        given = os.environ.get(DATABASE_VARIABLE)
+        if given:
+            return given
+        # Here, because it takes a second: most jobs read no rows before they have spoken.
+        from backend.db.engine import sqlite_url  # noqa: PLC0415
+
+        return sqlite_url(self.data_dir)
 
     def report(self, progress: float, message: str) -> None:
         """Say how far the job is: a share from 0 to 1, and what it does, for people."""

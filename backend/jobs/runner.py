@@ -28,7 +28,7 @@ from backend.db.models import JobRow
 from backend.db.queries import newest_label_revision
 from backend.domain import JobKind, JobState
 from backend.episodes.files import take_lock
-from backend.jobs.chains import ChainError, hold_up, kept_promise, lost_before, waits_for
+from backend.jobs.chains import ChainError, hold_up, kept_promise, lost_before, name_of, waits_for
 from backend.jobs.child import (
     DATABASE_VARIABLE,
     INBOX_FILE,
@@ -95,11 +95,15 @@ class JobRunner(JobOrders):
             rows = db.scalars(active.order_by(JobRow.created_s)).all()
             for row in [row for row in rows if row.state == JobState.RUNNING]:
                 self._follow(db, row)
-            busy = {self._lane(row) for row in rows if row.state == JobState.RUNNING}
+            busy = {self._lane(row): row for row in rows if row.state == JobState.RUNNING}
             for row in [row for row in rows if row.state == JobState.QUEUED]:
-                if self._may_begin(db, row) and self._lane(row) not in busy:
-                    busy.add(self._lane(row))
+                if not self._may_begin(db, row):
+                    continue
+                ahead = busy.setdefault(self._lane(row), row)
+                if ahead is row:
                     self._start(db, row)
+                else:
+                    row.message = f"waits for its turn, after {name_of(ahead)}"
 
     def start(self) -> None:
         """Poll in a thread until `close`."""
@@ -143,8 +147,9 @@ class JobRunner(JobOrders):
         if lost is not None:
             self._end(row, JobState.CANCELLED, hold_up(row, lost))
             return False
-        row.message = waits_for(db, row) or "waiting"
-        return row.message == "waiting"
+        waits = waits_for(db, row)
+        row.message = waits or row.message
+        return not waits
 
     def _start(self, db: Session, row: JobRow) -> None:
         try:

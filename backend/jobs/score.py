@@ -171,6 +171,7 @@ class ScoringRun:
         needs = (cameras, model.robot_state_feature.shape[0])
         loader = EpisodeLoader(self._child.data_dir, cache, size_px=size_px)
         self._begun_s = time.monotonic()
+        num_steps = 0
         todo = deque(episodes)
         reading: deque[tuple[TrainEpisode, Future[EpisodeArrays]]] = deque()
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -205,8 +206,13 @@ class ScoringRun:
                         spread=nothing if scores.spreads is None else scores.spreads,
                     )
                     done = len(episodes) - len(todo) - len(reading)
+                    num_steps += len(arrays)
+                    pace = num_steps / max(time.monotonic() - self._begun_s, 1e-9)
+                    left = sum(e.num_steps for e in [*todo, *(e for e, _ in reading)])
                     self._child.report(
-                        done / len(episodes), f"scored {done} of {len(episodes)} episodes"
+                        done / len(episodes),
+                        f"scored {done} of {len(episodes)} episodes, {pace:.0f} steps/s, "
+                        f"about {left / pace:.0f} s left",
                     )
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)

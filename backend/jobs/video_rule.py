@@ -5,7 +5,7 @@ jobs like any other; while the GPU is taken the scoring runs on the CPU, so no t
 video. While one is made the next waits: a slow machine makes fewer videos, never a queue of them.
 The rule is a row, so it survives the server; it counts episodes by when they ended.
 
-Imported episodes do not count: nobody is watching them happen.
+Imported episodes do not count, nobody watches them happen; nor do those that were excluded.
 """
 
 import logging
@@ -120,6 +120,7 @@ def _recorded_since(db: Session, since_s: float) -> tuple[int, EpisodeRow | None
     counts = [
         EpisodeRow.state.in_([state.value for state in FINAL_STATES]),
         EpisodeRow.session_id.is_not(None),
+        EpisodeRow.excluded.is_(False),
         EpisodeRow.ended_s > since_s,
     ]
     count = db.scalar(select(func.count()).select_from(EpisodeRow).where(*counts)) or 0

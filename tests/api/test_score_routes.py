@@ -1,10 +1,14 @@
 """Stored scores, comparisons and critic videos over REST."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from backend.domain import Outcome
 from tests.api.made_by_training import make_checkpoint, make_scores, make_video
+from tests.db.database_fixtures import episode_row, session_row
 from tests.episodes.episode_fixtures import make_header, record
 
 
@@ -136,6 +140,32 @@ def test_a_video_that_is_not_made_says_how_to_make_it(episodes, api):
 def test_a_critic_is_named_by_a_checkpoint_only(episodes, api, checkpoint):
     for url in ("/api/videos", "/api/episodes/won/critic.mp4"):
         assert api.get(url, params={"checkpoint": checkpoint}).status_code == 422
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("backend.main.REFRESH_INTERVAL_S", 0.02)
+
+
+def test_a_running_server_orders_the_videos_of_the_rule(impatient, server, api):
+    server.backend.jobs.close()
+    folder = make_checkpoint(server)
+    (folder / "pretrained_model" / "critic.safetensors").write_bytes(b"weights")
+    api.post("/api/videos/rule", json={"every": 1})
+    with server.backend.database.write() as db:
+        db.add(session_row())
+        db.flush()
+        db.add(episode_row(session_id="s1", ended_s=time.time() + 60))
+
+    tick, jobs = threading.Event(), []
+    for _ in range(200):
+        jobs = api.get("/api/jobs").json()["items"]
+        if len(jobs) == 2 or tick.wait(0.05):
+            break
+
+    assert {job["kind"] for job in jobs} == {"score", "video"}
+    assert {job["author"] for job in jobs} == {"every N episodes"}
+    assert all(job["params"]["episodes"] == ["e1"] for job in jobs)
 
 
 def test_how_often_videos_are_made_can_be_said_and_is_remembered(server, api, settings):

@@ -1,9 +1,5 @@
-"""The gradients of a fixed batch, of which every process takes its share.
+"""The gradients of a fixed batch, of which every process takes its share."""
 
-python -m accelerate.commands.launch … -m tests.jobs.half_batch OUT
-"""
-
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +49,10 @@ def gradients(learner: Learner, rows: slice) -> dict[str, torch.Tensor]:
     return found
 
 
-def main(out: Path) -> None:
-    ranks = Ranks("cpu")
+def leave_gradients(ranks: Ranks, out: Path) -> None:
+    """Leave what this process would step on as `<rank>.safetensors`."""
     learner = start(ranks.device)
     ranks.join(learner)
     share = ROWS // ranks.size
     mine = gradients(learner, slice(ranks.rank * share, (ranks.rank + 1) * share))
     save_file(mine, out / f"{ranks.rank}.safetensors")
-    ranks.close()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -45,7 +45,9 @@ def test_jobs_of_one_lane_run_one_after_the_other(world):
     first, second = world.submit(work_s=0.3), world.submit()
 
     world.until_begun(first)
+    world.runner.poll()
     assert world.row(second).state == JobState.QUEUED
+    assert world.row(second).message == f"waits for its turn, after export {first[:8]}"
 
     assert world.until_over(second).state == JobState.DONE
     assert world.row(first).state == JobState.DONE

@@ -103,10 +103,11 @@ def test_episodes_of_before_and_those_that_nobody_watched_do_not_count(rule):
     rule.set(1)
     rule.record(session_id=None)
     rule.record(state="discarded")
+    rule.record(excluded=True)
 
     assert rule.look() == []
     rule.record()
-    assert rule.look()[0].params["episodes"] == ["e6"]
+    assert rule.look()[0].params["episodes"] == ["e7"]
 
 
 def test_a_training_keeps_the_gpu_while_a_video_is_scored(rule):

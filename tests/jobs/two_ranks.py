@@ -1,11 +1,7 @@
-"""A few updates of a learner that trains with others; each process says what it drew and has.
-
-python -m accelerate.commands.launch … -m tests.jobs.two_ranks OUT
-"""
+"""A few updates of a learner that trains with others; each process says what it drew and has."""
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 from backend.jobs.ranks import Ranks
@@ -14,8 +10,8 @@ from backend.learning.training import start_run
 from tests.learning.synthetic import good_and_bad
 
 
-def main(out: Path) -> None:
-    ranks = Ranks("cpu")
+def train_together(ranks: Ranks, out: Path) -> None:
+    """Make four updates; leave weights and draws as `<rank>.json`."""
     learner = start_run(load_config("debug"), good_and_bad(2, steps=8), device=ranks.device)
     ranks.join(learner)
     drawn = []
@@ -41,8 +37,3 @@ def main(out: Path) -> None:
         "none_wants_to_stop": ranks.any(False),
     }
     (out / f"{ranks.rank}.json").write_text(json.dumps(said))
-    ranks.close()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

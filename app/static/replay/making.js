@@ -18,7 +18,7 @@ export class Making {
   #timer = null;
   #over = null;
   #panel = h("div", { class: "dk-panel", hidden: true });
-  #lines = new JobLines({ cancel: (job) => this.#cancel(job), withCheckpoint: true });
+  #lines = new JobLines({ act: (job, what) => this.#act(job, what), withCheckpoint: true });
 
   // `tell(level, message, hint)` says something; `finished()` after a job of this page's kind ended.
   constructor({ root, tell, finished }) {
@@ -71,7 +71,7 @@ export class Making {
     this.#panel.hidden = shown.length === 0;
   }
 
-  #cancel(job) {
-    return post(`/api/jobs/${job.id}/cancel`).then(() => this.look(), (refusal) => this.#tell("error", refusal.message, refusal.hint));
+  #act(job, what) {
+    return post(`/api/jobs/${job.id}/${what}`).then(() => this.look(), (refusal) => this.#tell("error", refusal.message, refusal.hint));
   }
 }

@@ -17,14 +17,16 @@ export class CheckpointView {
   #outcome = "";
   #search = h("input", { type: "search", placeholder: "task, robot, operator or id", "aria-label": "which episodes" });
   #again = h("input", { type: "checkbox" });
+  #onCpu = h("input", { type: "checkbox" });
+  #onCpuLabel = h("label", { class: "dk-check", title: "Else they wait for the GPU until the training is over." }, this.#onCpu, " now, on the CPU");
 
   // `owner` has refresh() and all(): the checkpoints of the list.
   constructor(page, owner) {
     this.#page = page;
     this.#owner = owner;
     this.element = this.#body;
-    this.#jobs = new JobLines({ cancel: (job) => page.doing(() => post(`/api/jobs/${job.id}/cancel`)), withCheckpoint: false,
-      refusal: () => page.rights.refusal("operator", "cancel jobs") });
+    this.#jobs = new JobLines({ act: (job, what) => page.doing(() => post(`/api/jobs/${job.id}/${what}`)), withCheckpoint: false,
+      refusal: () => page.rights.refusal("operator", "stop and retry jobs") });
   }
 
   async show(id, jobs) {
@@ -51,6 +53,7 @@ export class CheckpointView {
   // Scorings and videos of this checkpoint, with their progress.
   follow(jobs) {
     if (this.#one === null) return;
+    this.#onCpuLabel.hidden = !jobs.some((job) => job.kind === "train" && job.state === "running");
     const mine = jobs.filter((job) => ["score", "video"].includes(job.kind) && job.params.checkpoint === this.#one.id);
     this.#jobs.show(mine.slice(0, 4));
   }
@@ -138,9 +141,10 @@ export class CheckpointView {
       return Object.keys(filter).length ? filter : "all";
     };
     const params = () => ({ checkpoint: one.id, episodes: episodes(), again: this.#again.checked });
-    const score = () => this.#page.doing(() => startJob("score", params()));
+    const scoring = () => (this.#onCpu.checked && !this.#onCpuLabel.hidden ? { ...params(), device: "cpu" } : params());
+    const score = () => this.#page.doing(() => startJob("score", scoring()));
     // What is scored already costs the scoring nothing, so the videos always come after one.
-    const draw = () => this.#page.doing(() => startJob("score", params(), [{ kind: "video", params: params() }]));
+    const draw = () => this.#page.doing(() => startJob("score", scoring(), [{ kind: "video", params: params() }]));
     const why = this.#page.rights.refusal("operator", "start jobs");
     const disabled = Boolean(why);
     const outcome = select(ANY, this.#outcome, (value) => { this.#outcome = value; });
@@ -150,7 +154,7 @@ export class CheckpointView {
         h("span", { class: "dk-quiet" }, `${counted(one.num_scored, "episode")} scored, ${counted(one.num_videos, "video")}`),
         h("a", { href: `/replay${query({ checkpoint: one.id })}` }, "watch the videos")),
       h("div", { class: "dk-filter" }, outcome, this.#search,
-        h("label", { class: "dk-check" }, this.#again, " also what is there already"),
+        h("label", { class: "dk-check" }, this.#again, " also what is there already"), this.#onCpuLabel,
         button("Score", score, { kind: "small strong", disabled, title: why || "Value, spread, advantage and word of every step." }),
         button("Score and make videos", draw, { disabled, title: why || "Cameras with the curves under them, drawn once the episodes are scored." })),
       this.#jobs.element);

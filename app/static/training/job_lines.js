@@ -6,14 +6,14 @@ import { progressBar, stateChip } from "./runs.js";
 import { chosenEpisodes, counted, criticOf, isOver } from "./words.js";
 
 export class JobLines {
-  #cancel;
+  #act;
   #refusal;
   #lines = new Map();
 
-  // `cancel(job)` asks a job to stop; `refusal()` says why the user may not, or ""; `withCheckpoint`:
-  // lines say whose critic it is.
-  constructor({ cancel, refusal = () => "", withCheckpoint }) {
-    this.#cancel = cancel;
+  // `act(job, what)` carries out "cancel" or "resume"; `refusal()` says why the user may not, or "";
+  // `withCheckpoint`: lines say whose critic it is.
+  constructor({ act, refusal = () => "", withCheckpoint }) {
+    this.#act = act;
     this.#refusal = refusal;
     this.withCheckpoint = withCheckpoint;
     this.element = h("div", { class: "dk-jobs" });
@@ -22,7 +22,7 @@ export class JobLines {
   show(jobs) {
     const known = new Set(jobs.map((job) => job.id));
     for (const id of this.#lines.keys()) if (!known.has(id)) this.#lines.delete(id);
-    const lines = jobs.map((job) => this.#line(job));
+    const lines = jobs.map((job) => this.#line(job).element);
     const shown = this.element.children;
     if (lines.length !== shown.length || lines.some((line, index) => shown[index] !== line)) this.element.replaceChildren(...lines);
   }
@@ -30,22 +30,46 @@ export class JobLines {
   #line(job) {
     let line = this.#lines.get(job.id);
     if (line === undefined) {
-      line = h("div", { class: "dk-job" },
-        h("b", {}, job.kind === "score" ? "scoring" : "videos"),
-        h("span", {}, chosenEpisodes(job.params.episodes), " ", this.withCheckpoint && h("code", {}, criticOf(job) || "as recorded")),
-        h("span"), h("span"), h("span", { class: "dk-quiet" }), button("Cancel", () => this.#cancel(job), { title: this.#refusal(), disabled: Boolean(this.#refusal()) }));
+      line = new JobLine(job, { act: this.#act, withCheckpoint: this.withCheckpoint });
       this.#lines.set(job.id, line);
     }
-    const words = JSON.stringify([job.state, job.progress, job.message]);
-    if (line.shownWords !== words) {
-      line.shownWords = words;
-      const [, , state, bar, said, cancel] = line.children;
-      state.replaceChildren(stateChip(job));
-      bar.replaceChildren(progressBar(job));
-      said.textContent = outcomeOf(job);
-      cancel.style.visibility = isOver(job) ? "hidden" : "visible";
-    }
+    line.show(job, this.#refusal());
     return line;
+  }
+}
+
+class JobLine {
+  #job;
+  #shownWords = "";
+  #state = h("span");
+  #bar = h("span");
+  #said = h("span");
+  #log;
+  #button;
+
+  constructor(job, { act, withCheckpoint }) {
+    this.#job = job;
+    this.#log = h("a", { href: `/api/jobs/${job.id}/log`, target: "_blank" }, "log");
+    this.#button = button("Cancel", () => act(this.#job, isOver(this.#job) ? "resume" : "cancel"));
+    this.element = h("div", { class: "dk-job" },
+      h("b", {}, job.kind === "score" ? "scoring" : "videos"),
+      h("span", {}, chosenEpisodes(job.params.episodes), " ", withCheckpoint && h("code", {}, criticOf(job) || "as recorded")),
+      this.#state, this.#bar, h("span", { class: "dk-quiet" }, this.#said, " ", this.#log), this.#button);
+  }
+
+  show(job, refusal) {
+    this.#job = job;
+    const words = JSON.stringify([job.state, job.progress, job.message, refusal]);
+    if (this.#shownWords === words) return;
+    this.#shownWords = words;
+    this.#state.replaceChildren(stateChip(job));
+    this.#bar.replaceChildren(progressBar(job));
+    this.#said.textContent = outcomeOf(job);
+    this.#log.hidden = job.started_s === null;
+    this.#button.textContent = isOver(job) ? "Retry" : "Cancel";
+    this.#button.title = refusal || (isOver(job) ? "Goes on with what is not done yet, and brings back what waited for it." : "");
+    this.#button.disabled = Boolean(refusal);
+    this.#button.style.visibility = job.state === "done" ? "hidden" : "visible";
   }
 }
 
