@@ -128,13 +128,22 @@ def recover_take(database: Database, data_dir: Path, episode_id: str) -> Episode
 
 
 def discard_take(database: Database, data_dir: Path, episode_id: str) -> Path:
-    """Move an unfinished take to the trash folder; return where it is now.
+    """Move an unfinished take, or what came of one from elsewhere, to the trash folder.
+
+    Returns:
+        Where it is now.
 
     Raises:
         EpisodeNotFoundError: There is no such folder.
         RecoveryError: It is still being recorded, or is finished.
     """
-    folder = _take_folder(data_dir, episode_id)
+    with database.read() as db:
+        row = db.get(EpisodeRow, episode_id)
+        is_coming = row is not None and row.state == EpisodeState.UPLOADING
+    if is_coming and _is_expected(data_dir, episode_id):
+        folder = data_dir / INCOMING_DIR / episode_id
+    else:
+        folder = _take_folder(data_dir, episode_id)
     destination = recovery.discard(folder, data_dir / DISCARDED_DIR)
     with database.write() as db:
         row = db.get(EpisodeRow, episode_id)

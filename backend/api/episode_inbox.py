@@ -56,7 +56,10 @@ class EpisodeInbox:
     def shares(self) -> dict[str, float]:
         """How much of each episode that is not whole yet is here, 0 to 1, by its id."""
         with self._lock:
-            return dict(self._shares)
+            # One that was given up is in the trash folder.
+            here = {id: share for id, share in self._shares.items() if self._folder(id).is_dir()}
+            self._shares = here
+            return dict(here)
 
     def begin(self, episode_id: str, plan: UploadPlan) -> UploadState:
         """Hear of an episode, or go on with one that was broken off.

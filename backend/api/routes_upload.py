@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from backend.api.actor_files import actor_api
 from backend.api.episode_inbox import EpisodeInbox
@@ -70,10 +71,17 @@ async def _plan(request: Request) -> UploadPlan:
 
 async def _body(request: Request) -> bytes:
     part = bytearray()
-    async for chunk in request.stream():
-        part += chunk
-        if len(part) > MAX_PART_BYTES:
-            raise ApiError(
-                413, "too_big", f"a part may hold {MAX_PART_BYTES} bytes", hint="Send smaller ones."
-            )
+    try:
+        async for chunk in request.stream():
+            part += chunk
+            if len(part) > MAX_PART_BYTES:
+                raise ApiError(
+                    413,
+                    "too_big",
+                    f"a part may hold {MAX_PART_BYTES} bytes",
+                    hint="Send smaller ones.",
+                )
+    except ClientDisconnect as error:
+        # Nobody reads this answer; whoever sent it comes again.
+        raise ApiError(400, "broken_off", "the line broke in the midst of a part") from error
     return bytes(part)

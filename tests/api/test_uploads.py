@@ -217,6 +217,27 @@ def test_the_row_says_where_an_episode_is_from_its_start_on(server, robot, open_
     assert (state(), shown(api, folder)["outcome"]) == ("finished", "failure")
 
 
+def test_an_episode_that_will_never_come_can_be_given_up(server, robot, open_actor, api):
+    actor = open_actor(headers=Place(robot.episodes_dir).request_headers())
+    folder = robot.record()
+    actor.send(
+        EpisodeStarted(episode_id=folder.name, task="Touch", policy="hold", fps=10, started_s=1.0)
+    )
+    wait_until(lambda: uploads(api) == {folder.name: 0.0})
+    refused = api.post(f"/api/episodes/{folder.name}/discard")
+    assert refused.status_code == 404, "it is being recorded"
+    actor.close()
+    wait_until(lambda: shown(api, folder)["state"] == "uploading")
+
+    assert api.post(f"/api/episodes/{folder.name}/discard").status_code == 200
+
+    assert shown(api, folder)["state"] == "discarded"
+    assert uploads(api) == {}
+    robot.uploads.bring_all()
+    assert shown(api, folder)["state"] == "discarded"
+    assert robot.spool.waiting() == [folder], "the robot's computer still has it"
+
+
 def wait_until(check):
     for _ in range(500):
         if check():

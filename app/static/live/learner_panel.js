@@ -196,7 +196,8 @@ export class LearnerPanel {
     if (job === null) return;
     setText(this.#state, active ? { queued: "Waiting to learn", running: "Learning" }[job.state] : `Last learner: ${job.state}`);
     setText(this.#message, job.message);
-    setShown(this.#bar, active);
+    // Learning that has no end has no share of it.
+    setShown(this.#bar, active && job.progress > 0);
     this.#bar.value = job.progress;
   }
 }
