@@ -2,6 +2,7 @@
 
     acts.py          label, undo, redo, revert: each appends events
     bulk.py          the same word for all episodes of a filter, in one act
+    gathering.py     reads and writes what an act on many episodes needs
     rows.py          what lists show, brought up to date in the transaction that changes it
     disagreement.py  how far a critic and a label are apart
 
@@ -19,14 +20,13 @@ from backend.review.acts import (
     NothingToUndoError,
     add_label,
     current_labels,
-    event_from_row,
     history,
-    labels_at,
     redo,
     revert,
     undo,
 )
 from backend.review.bulk import BulkConflictError, BulkPlan, apply_bulk, plan_bulk
+from backend.review.gathering import event_from_row
 from backend.review.rows import complete_scores, record_score
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "current_labels",
     "event_from_row",
     "history",
-    "labels_at",
     "plan_bulk",
     "record_score",
     "redo",

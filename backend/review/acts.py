@@ -19,7 +19,8 @@ from backend.episodes.labels import (
     check_steps,
     fold,
 )
-from backend.review.rows import follow_labels, scores_of
+from backend.review.gathering import Gathered, append, event_from_row, gather
+from backend.review.rows import scores_of
 
 # Newest events of an author that nearly always tell what undo reaches next.
 RECENT = 200
@@ -217,11 +218,6 @@ def current_labels(db: Session, episode_id: str) -> EpisodeLabels:
     return _labels_after(episode_id, rows, [event_from_row(row) for row in rows])
 
 
-def labels_at(rows: Sequence[LabelEventRow]) -> LabelsInForce:
-    """What holds after these events of one episode, oldest first."""
-    return fold([event_from_row(row) for row in rows])
-
-
 def history(db: Session, episode_id: str) -> Sequence[LabelEventRow]:
     """Everything that was ever said of an episode, oldest first.
 
@@ -231,21 +227,6 @@ def history(db: Session, episode_id: str) -> Sequence[LabelEventRow]:
     if db.get(EpisodeRow, episode_id) is None:
         raise EpisodeNotFoundError(f"there is no episode {episode_id}")
     return label_events(db, episode_id=episode_id)
-
-
-def event_from_row(row: LabelEventRow) -> LabelEvent:
-    """The event that a row keeps."""
-    return LabelEvent(
-        id=row.id,
-        episode_id=row.episode_id,
-        author=row.author,
-        kind=LabelKind(row.kind),
-        new=row.new,
-        target_id=row.target_id,
-        start_step=row.start_step,
-        end_step=row.end_step,
-        bulk_id=row.bulk_id,
-    )
 
 
 def part_id(event_id: str, number: int) -> str:
@@ -268,92 +249,96 @@ def _switch(
     event_id: str,
     episode_id: str | None,
 ) -> EpisodeLabels:
-    present = find_event(db, event_id)
-    if present is not None:
-        return current_labels(db, present.episode_id)
-    find = next_undo if kind is LabelKind.UNDO else next_redo
-    targets = find(_acts_within_reach(db, author, episode_id), author)
+    known = find_event(db, event_id)
+    if known is not None:
+        return current_labels(db, known.episode_id)
+    targets = _within_reach(db, kind, author, episode_id)
     if not targets:
         where = f" in episode {episode_id}" if episode_id else ""
         raise NothingToUndoError(f"{author} has nothing to {kind}{where}")
     together = len(targets) > 1
+    gathered = gather(db, [target.episode_id for target in targets])
+    events = []
     for number, target in enumerate(targets):
-        episode = _labelable(db, target.episode_id)
-        log = [event_from_row(row) for row in label_events(db, episode_id=target.episode_id)]
+        id = target.episode_id
+        _check_labelable(gathered.episodes.get(id), id)
+        log = gathered.logs[id]
         switch = LabelEvent(
-            id=log[-1].id + 1,
-            episode_id=target.episode_id,
-            author=author,
-            kind=kind,
-            target_id=target.id,
+            id=log[-1].id + 1, episode_id=id, author=author, kind=kind, target_id=target.id
         )
-        event = LabelEventRow(
-            event_id=part_id(event_id, number) if together else event_id,
-            episode_id=target.episode_id,
-            created_s=created_s,
-            author=author,
-            kind=kind.value,
-            start_step=None,
-            end_step=None,
-            old=fold(log).said(kind),
-            new=fold([*log, switch]).said(kind),
-            source=source,
-            target_id=target.id,
-            bulk_id=event_id if together else None,
+        events.append(
+            LabelEventRow(
+                event_id=part_id(event_id, number) if together else event_id,
+                episode_id=id,
+                created_s=created_s,
+                author=author,
+                kind=kind.value,
+                start_step=None,
+                end_step=None,
+                old=fold(log).said(kind),
+                new=fold([*log, switch]).said(kind),
+                source=source,
+                target_id=target.id,
+                bulk_id=event_id if together else None,
+            )
         )
-        labelled = _append(db, episode, log, event)
+    present = append(db, events, gathered)
+    newest = events[-1]
     return EpisodeLabels(
-        episode_id=labelled.episode_id,
-        labels=labelled.labels,
-        revision=labelled.revision,
-        newest=labelled.newest,
+        episode_id=newest.episode_id,
+        labels=present[newest.episode_id],
+        revision=newest.id,
+        newest=newest,
         changed=tuple(target.episode_id for target in targets),
     )
 
 
-def _acts_within_reach(db: Session, author: str, episode_id: str | None) -> list[LabelEvent]:
-    """Enough of an author's events, oldest first, to tell what undo and redo reach next."""
+def _within_reach(
+    db: Session, kind: LabelKind, author: str, episode_id: str | None
+) -> list[LabelEvent]:
+    """The acts that undo or redo reaches next; looks at an author's newest events first."""
+    find = next_undo if kind is LabelKind.UNDO else next_redo
     if episode_id is None:
         statement = select(LabelEventRow).where(LabelEventRow.author == author)
         rows = db.scalars(statement.order_by(LabelEventRow.id.desc()).limit(RECENT)).all()
-        recent = [event_from_row(row) for row in reversed(rows)]
-        if _are_enough(recent):
-            return recent
-    return [event_from_row(r) for r in label_events(db, episode_id=episode_id, author=author)]
+        recent = _since_the_unknown([event_from_row(row) for row in reversed(rows)])
+        acts = find(recent, author)
+        if len(rows) < RECENT or _are_certain(acts, kind, recent):
+            return acts
+    log = label_events(db, episode_id=episode_id, author=author)
+    return find([event_from_row(row) for row in log], author)
 
 
-def _are_enough(recent: Sequence[LabelEvent]) -> bool:
-    """Whether undo and redo reach nothing older than these, the newest of their author.
+def _since_the_unknown(recent: list[LabelEvent]) -> list[LabelEvent]:
+    """The newest of these events that speak of nothing older than the first of them."""
+    first = 0
+    known = {event.id: position for position, event in enumerate(recent)}
+    for position, event in enumerate(recent):
+        if not event.kind.is_act and known.get(event.target_id or 0, -1) < first:
+            first = position + 1
+    return recent[first:]
 
-    All that was undone since the last act must be among them, and an act that still stands; and
-    nothing made together, which may reach back any number of events.
-    """
-    if len(recent) < RECENT:
-        return True
-    known = {event.id for event in recent}
-    acts = [event for event in recent if event.kind.is_act]
-    switches = [event for event in recent if not event.kind.is_act]
-    return (
-        not any(event.bulk_id for event in recent)
-        and all(event.target_id in known for event in switches)
-        and len(acts) > len(switches)
-    )
+
+def _are_certain(acts: Sequence[LabelEvent], kind: LabelKind, recent: Sequence[LabelEvent]) -> bool:
+    """Whether events before `recent`, which speak of nothing older, could change the answer."""
+    if not acts:
+        # An act empties the stack of what was undone.
+        return kind is LabelKind.REDO and any(event.kind.is_act for event in recent)
+    # What was moved together may reach back any number of events.
+    moves = [e for e in recent if acts[-1].id in (e.id, e.target_id)]
+    return moves[-1].bulk_id is None
 
 
 def _append(
-    db: Session, episode: EpisodeRow, log: Sequence[LabelEvent], event: LabelEventRow
+    db: Session, episode: EpisodeRow, log: list[LabelEvent], event: LabelEventRow
 ) -> EpisodeLabels:
-    db.add(event)
-    db.flush()
-    labels = fold([*log, event_from_row(event)])
-    follow_labels(episode, labels, event.id, scores_of(db, episode.id))
-    db.flush()
+    id = episode.id
+    gathered = Gathered(
+        episodes={id: episode}, logs={id: log}, scores={id: list(scores_of(db, id))}
+    )
+    present = append(db, [event], gathered)
     return EpisodeLabels(
-        episode_id=episode.id,
-        labels=labels,
-        revision=event.id,
-        newest=event,
-        changed=(episode.id,),
+        episode_id=id, labels=present[id], revision=event.id, newest=event, changed=(id,)
     )
 
 
@@ -370,7 +355,10 @@ def _labels_after(
 
 
 def _labelable(db: Session, episode_id: str) -> EpisodeRow:
-    episode = db.get(EpisodeRow, episode_id)
+    return _check_labelable(db.get(EpisodeRow, episode_id), episode_id)
+
+
+def _check_labelable(episode: EpisodeRow | None, episode_id: str) -> EpisodeRow:
     if episode is None:
         raise EpisodeNotFoundError(f"there is no episode {episode_id}")
     if episode.state not in FINAL_STATES:

@@ -5,8 +5,8 @@ bulk back. A bulk is refused when anything was said, or an episode came, since i
 what was shown is what is done.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,19 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.db.episode_queries import FINAL_STATES, EpisodeFilter, all_episodes, episodes_of
-from backend.db.models import EpisodeRow, LabelEventRow, ScoreRow
+from backend.db.models import EpisodeRow, LabelEventRow
 from backend.db.queries import newest_label_revision
 from backend.domain import Outcome
-from backend.episodes.labels import (
-    LabelError,
-    LabelEvent,
-    LabelKind,
-    LabelsInForce,
-    check_label,
-    fold,
-)
-from backend.review.acts import event_from_row, find_event, part_id
-from backend.review.rows import follow_labels
+from backend.episodes.labels import LabelError, LabelKind, LabelsInForce, check_label, fold
+from backend.review.acts import find_event, part_id
+from backend.review.gathering import append, gather
 
 BULK_KINDS = (LabelKind.OUTCOME, LabelKind.EXCLUDE, LabelKind.NOTE)
 
@@ -74,8 +67,7 @@ def plan_bulk(
     Raises:
         LabelError: The label makes no sense.
     """
-    said = _check(kind, new)
-    return _plan(db, all_episodes(db, _labelable(wanted)), kind, said)
+    return _plan(db, _labelable(wanted), kind, _check(kind, new))
 
 
 def apply_bulk(
@@ -113,36 +105,28 @@ def apply_bulk(
     present = find_event(db, event_id)
     if present is not None:
         return _done_before(db, present, event_id)
-    episodes = all_episodes(db, _labelable(wanted))
-    plan = _plan(db, episodes, kind, said)
+    plan = _plan(db, _labelable(wanted), kind, said)
     if (len(plan.matched), plan.newest) != (expected_count, expected_newest):
         raise BulkConflictError(plan, count=expected_count, newest=expected_newest)
-    changing = set(plan.changing)
-    logs, scores = _logs_and_scores(db, _labelable(wanted))
-    changed = [episode for episode in episodes if episode.id in changing]
+    gathered = gather(db, plan.changing)
     events = [
         LabelEventRow(
             event_id=part_id(event_id, number),
-            episode_id=episode.id,
+            episode_id=id,
             created_s=created_s,
             author=author,
             kind=kind.value,
             start_step=None,
             end_step=None,
-            old=_said_now(episode).said(kind),
+            old=fold(gathered.logs[id]).said(kind),
             new=said,
             source=source,
             target_id=None,
             bulk_id=event_id,
         )
-        for number, episode in enumerate(changed)
+        for number, id in enumerate(plan.changing)
     ]
-    db.add_all(events)
-    db.flush()
-    for episode, event in zip(changed, events, strict=True):
-        labels = fold([*logs[episode.id], event_from_row(event)])
-        follow_labels(episode, labels, event.id, scores[episode.id])
-    db.flush()
+    append(db, events, gathered)
     return replace(plan, newest=newest_label_revision(db))
 
 
@@ -158,39 +142,36 @@ def _labelable(wanted: EpisodeFilter) -> EpisodeFilter:
     return replace(wanted, states=tuple(s for s in wanted.states if s in FINAL_STATES))
 
 
-def _plan(
-    db: Session, episodes: Sequence[EpisodeRow], kind: LabelKind, said: dict[str, Any]
-) -> BulkPlan:
+def _plan(db: Session, wanted: EpisodeFilter, kind: LabelKind, said: dict[str, Any]) -> BulkPlan:
+    # Columns instead of rows: ten times as fast, and all that a bulk can change.
+    found = db.execute(
+        episodes_of(wanted)
+        .with_only_columns(
+            EpisodeRow.id,
+            EpisodeRow.outcome,
+            EpisodeRow.excluded,
+            EpisodeRow.exclude_reason,
+            EpisodeRow.note,
+        )
+        .order_by(EpisodeRow.started_s, EpisodeRow.id)
+    ).all()
+    changing = [
+        row.id
+        for row in found
+        if said
+        != LabelsInForce(
+            outcome=Outcome(row.outcome),
+            excluded=row.excluded,
+            exclude_reason=row.exclude_reason,
+            note=row.note,
+        ).said(kind)
+    ]
     return BulkPlan(
-        matched=tuple(episode.id for episode in episodes),
-        changing=tuple(e.id for e in episodes if _said_now(e).said(kind) != said),
-        outcomes=dict(Counter(Outcome(episode.outcome) for episode in episodes)),
+        matched=tuple(row.id for row in found),
+        changing=tuple(changing),
+        outcomes=dict(Counter(Outcome(row.outcome) for row in found)),
         newest=newest_label_revision(db),
     )
-
-
-def _said_now(episode: EpisodeRow) -> LabelsInForce:
-    """What the row keeps of the labels in force: all that a bulk can change."""
-    return LabelsInForce(
-        outcome=Outcome(episode.outcome),
-        excluded=episode.excluded,
-        exclude_reason=episode.exclude_reason,
-        note=episode.note,
-    )
-
-
-def _logs_and_scores(
-    db: Session, wanted: EpisodeFilter
-) -> tuple[Mapping[str, list[LabelEvent]], Mapping[str, list[ScoreRow]]]:
-    ids = episodes_of(wanted).with_only_columns(EpisodeRow.id)
-    logs: dict[str, list[LabelEvent]] = defaultdict(list)
-    said = select(LabelEventRow).where(LabelEventRow.episode_id.in_(ids))
-    for row in db.scalars(said.order_by(LabelEventRow.id)):
-        logs[row.episode_id].append(event_from_row(row))
-    scores: dict[str, list[ScoreRow]] = defaultdict(list)
-    for score in db.scalars(select(ScoreRow).where(ScoreRow.episode_id.in_(ids))):
-        scores[score.episode_id].append(score)
-    return logs, scores
 
 
 def _done_before(db: Session, present: LabelEventRow, event_id: str) -> BulkPlan:
