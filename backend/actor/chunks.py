@@ -27,12 +27,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from lerobot.policies.rtc import ActionQueue, LatencyTracker
-from lerobot.policies.rtc.configuration_rtc import RTCConfig
+from lerobot.policies.rtc import LatencyTracker
 from torch import Tensor
 
-from backend.actor.judgements import Judged, Judgements
-from backend.actor.judgements import Value as Value
+from backend.actor.era import Era, Sight, Wish
+from backend.actor.judgements import Judged, Value
 from backend.control import Observation, Thoughts
 
 log = logging.getLogger(__name__)
@@ -80,46 +79,6 @@ class PolicyFailedError(RuntimeError):
     """The model could not think. Says what it said."""
 
 
-class _Sight(NamedTuple):
-    observation: Observation
-    step: int
-    task: str
-
-
-class _Wish(NamedTuple):
-    """A chunk that is due."""
-
-    sight: _Sight
-    # Actions played before the one of this step.
-    played: int
-    left_over: Tensor | None
-
-
-class _Era:
-    """All that is known since the last reset.
-
-    A thought that was begun before it ends in the era that it was begun for, where nobody looks.
-    """
-
-    def __init__(self, horizon: int) -> None:
-        # Enabled: a new chunk takes the place of the old one instead of following it.
-        self.queue = ActionQueue(RTCConfig(enabled=True))
-        self.sight: _Sight | None = None
-        # A sight without a value yet, and a chunk to make.
-        self.unjudged: _Sight | None = None
-        self.wish: _Wish | None = None
-        self.value: Value | None = None
-        self.value_step: int | None = None
-        self.judgements = Judgements(horizon)
-        self.advantage: float | None = None
-        self.advantage_step: int | None = None
-        self.failure: Exception | None = None
-        # The policy drives: `act` was called.
-        self.is_playing = False
-        self.played = 0
-        self.starved = 0
-
-
 class ChunkPlayer:
     """A `ThinkingPolicy`; `watch` and `act` are called from the loop's thread."""
 
@@ -147,7 +106,7 @@ class ChunkPlayer:
         self._step_s = 1 / fps
         self._now_s = now_s
         self._changed = threading.Condition()
-        self._era = _Era(self._horizon)
+        self._era = Era(self._horizon)
         self._is_closed = False
         self._chunk_times = LatencyTracker(maxlen=NUM_LATENCIES)
         self._value_times = LatencyTracker(maxlen=NUM_LATENCIES)
@@ -164,11 +123,11 @@ class ChunkPlayer:
 
     def reset(self) -> None:
         with self._changed:
-            self._era = _Era(self._horizon)
+            self._era = Era(self._horizon)
 
     def watch(self, observation: Observation, *, step: int, task: str) -> None:
         with self._changed:
-            self._era.sight = self._era.unjudged = _Sight(observation, step, task)
+            self._era.sight = self._era.unjudged = Sight(observation, step, task)
             self._changed.notify()
 
     def act(self, observation: Observation) -> np.ndarray | None:  # noqa: ARG002
@@ -186,7 +145,7 @@ class ChunkPlayer:
             era.is_playing = True
             if era.sight is not None and era.queue.qsize() <= self._refill_at():
                 left_over = era.queue.get_left_over() if self._blends(era) else None
-                era.wish = _Wish(era.sight, era.played, left_over)
+                era.wish = Wish(era.sight, era.played, left_over)
                 self._changed.notify()
             action = era.queue.get()
             if action is None:
@@ -214,7 +173,7 @@ class ChunkPlayer:
     def close(self) -> None:
         with self._changed:
             self._is_closed = True
-            self._era = _Era(self._horizon)
+            self._era = Era(self._horizon)
             # Weights may be large, and somebody may keep this object for its name.
             self._model = None
             self._changed.notify()
@@ -228,10 +187,10 @@ class ChunkPlayer:
         """
         return min(self._size - 1, max(self._size - max(1, self._size // 2), self._delay + 1))
 
-    def _blends(self, era: _Era) -> bool:
+    def _blends(self, era: Era) -> bool:
         return self._can_blend and self._delay > 1 and not era.queue.empty()
 
-    def _may_judge(self, era: _Era) -> bool:
+    def _may_judge(self, era: Era) -> bool:
         """Whether there is time for a value before the next chunk is due."""
         if era.unjudged is None:
             return False
@@ -262,7 +221,7 @@ class ChunkPlayer:
             elif unjudged is not None:
                 self._judge(model, unjudged, era)
 
-    def _make_chunk(self, model: ChunkModel, wish: _Wish, delay: int, era: _Era) -> None:
+    def _make_chunk(self, model: ChunkModel, wish: Wish, delay: int, era: Era) -> None:
         blend = None if wish.left_over is None else Blend(left_over=wish.left_over, delay=delay)
         began_s = self._now_s()
         try:
@@ -279,7 +238,7 @@ class ChunkPlayer:
             # A wish made meanwhile knows only the old chunk.
             era.wish = None
 
-    def _judge(self, model: ChunkModel, sight: _Sight, era: _Era) -> None:
+    def _judge(self, model: ChunkModel, sight: Sight, era: Era) -> None:
         began_s = self._now_s()
         try:
             value = model.value(sight.observation, sight.task)
@@ -298,7 +257,7 @@ class ChunkPlayer:
 
 
 def _advantage(
-    model: ChunkModel, era: _Era, newest: Judged, task: str
+    model: ChunkModel, era: Era, newest: Judged, task: str
 ) -> tuple[float | None, int | None]:
     """What another value says of an earlier step, and which one that is."""
     before = era.judgements.add(newest)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.actor.chunks import Blend, Chunk, ChunkPlayer, PolicyFailedError, Value
+from backend.actor.chunks import Blend, Chunk, ChunkPlayer, PolicyFailedError
+from backend.actor.judgements import Value
 from backend.control import Observation, ThinkingPolicy
 from tests.actor.fakes import FakeClock
 
