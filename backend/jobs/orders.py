@@ -94,15 +94,15 @@ class JobOrders:
         for id, order in zip(ids, orders, strict=True):
             rows.append(self._row(id, order, author, before=before, first=ids[0]))
             before = [id]
-        with self._lock:
-            with self._database.write() as db:
-                for row in rows:
-                    try:
-                        check_order(db, row)
-                    except ValueError as error:
-                        raise JobParamsError(str(error)) from error
-                    db.add(row)
-                    db.flush()
+        with self._database.write() as db:
+            for row in rows:
+                try:
+                    check_order(db, row)
+                except ValueError as error:
+                    raise JobParamsError(str(error)) from error
+                db.add(row)
+                db.flush()
+            # Before anybody's runner can see the rows.
             for row in rows:
                 self.write_orders(row)
         self._wake.set()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import event
 
 from backend.db.models import CheckpointRow, JobRow
 from backend.domain import JobKind, JobState
@@ -138,6 +139,19 @@ def test_a_training_that_left_no_checkpoint_is_named(world):
 
     assert world.row(score).state == JobState.FAILED
     assert world.row(score).message == f"training {train} has left no checkpoint to work with"
+
+
+def test_orders_are_there_before_another_servers_runner_can_see_the_jobs(world):
+    seen = []
+    event.listen(
+        world.database.engine,
+        "commit",
+        lambda _connection: seen.append(len(list(world.data_dir.glob(f"jobs/*/{CONFIG_FILE}")))),
+    )
+
+    world.chain((SCORE, {}), (VIDEO, {}))
+
+    assert seen == [2]
 
 
 def test_a_chain_is_queued_wholly_or_not_at_all(world):
