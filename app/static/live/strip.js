@@ -32,6 +32,13 @@ function readPalette() {
   };
 }
 
+// Why there is no value to show.
+function noValue(tick, open) {
+  if (!open) return "Value and driver appear here while a session is open.";
+  if (tick?.acting) return "No value yet: actions come first.";
+  return "No critic is loaded, so there is no value to show; the lane shows who drives.";
+}
+
 export class Strip {
   #root;
   #now;
@@ -79,9 +86,7 @@ export class Strip {
         ? "" : `   advantage ${signed(tick.advantage)}`;
       setText(this.#now, `value ${signed(tick.value)}${spread}${advantage}${late}`);
     } else {
-      setText(this.#now, open
-        ? "No critic is loaded, so there is no value to show; the lane shows who drives."
-        : "Value and driver appear here while a session is open.");
+      setText(this.#now, noValue(tick, open));
     }
   }
 
