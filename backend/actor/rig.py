@@ -40,6 +40,8 @@ class Rig:
     arm: Arm
     human: HumanInput
     policy: ActingPolicy
+    # What people should know of its motors, and what to do, as they were before it was connected.
+    cautions: tuple[str, ...] = ()
 
     @property
     def policy_name(self) -> str:

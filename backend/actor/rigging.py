@@ -8,6 +8,7 @@ import importlib
 import logging
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ class LeRobotRigs:
         except RobotConfigError as error:
             raise RigRefusedError(str(error)) from error
         try:
-            _look_over(config)
+            rig = replace(rig, cautions=_look_over(config))
             arm.connect()
             if isinstance(rig.human, LeadingInput):
                 rig.human.connect()
@@ -169,8 +170,12 @@ def _place_of(policy: str) -> str | None:
     return weights_folder(run, int(published["version"])).as_posix()
 
 
-def _look_over(config: RobotConfig) -> None:
-    """Raise RobotFaultError, with what to do, where something forbids the robot to move."""
+def _look_over(config: RobotConfig) -> tuple[str, ...]:
+    """Raise RobotFaultError, with what to do, where something forbids the robot to move.
+
+    Returns:
+        What people should know of the motors: that an ended program left them stiff, for instance.
+    """
     preflight = importlib.import_module("backend.robots.preflight")
     findings = preflight.check_to_open(config)
     for finding in findings:
@@ -178,6 +183,11 @@ def _look_over(config: RobotConfig) -> None:
             log.warning("%s: %s; %s", config.name, finding.message, finding.remedy)
     if not may_move(findings):
         raise RobotFaultError(f"it may not move yet. {in_words(findings)}")
+    return tuple(
+        f"{finding.message}: {finding.remedy}"
+        for finding in findings
+        if finding.level is Level.WARNING and finding.check == "servos"
+    )
 
 
 def _make() -> Any:

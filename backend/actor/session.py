@@ -156,6 +156,8 @@ class LiveSession:
         self._go(self.state.on(Command.OPEN))
         if stop is not None:
             self._go(self.state.on(Command.STOP), f"stopped by {stop.author or 'somebody'}")
+        for caution in rig.cautions:
+            self.news.notice("warning", "caution", caution)
         self._greet()
 
     def _close(self, *, command_id: str | None, author: str) -> None:

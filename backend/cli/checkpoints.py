@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.cli.context import Terminal, UsageError
-from backend.robots.config import load_robot_config
+from backend.robots.folders import RobotFolders
 
 # Reach of a dimension of which nothing is known: joints in degrees.
 ANY_ANGLE = (-180.0, 180.0)
@@ -102,7 +102,7 @@ def _body_of(flags: argparse.Namespace) -> _Body:
             raise UsageError(
                 "--robot says what it sees and moves: leave out --state-dim, --action-dim, --camera"
             )
-        return _body_of_robot(flags.robot)
+        return _body_of_robot(flags.robot, RobotFolders.of(flags.data_dir))
     if any(part is None for part in described):
         raise UsageError(
             "for which robot? give --robot NAME, or --state-dim, --action-dim and --camera"
@@ -121,8 +121,8 @@ def _body_of(flags: argparse.Namespace) -> _Body:
     )
 
 
-def _body_of_robot(name: str) -> _Body:
-    config = load_robot_config(name)
+def _body_of_robot(name: str, folders: RobotFolders) -> _Body:
+    config = folders.load(name)
     make = importlib.import_module("backend.robots.make")
     arm = make.make_arm(config)
     try:

@@ -250,8 +250,11 @@ def test_a_killed_process_leaves_stiff_arms_and_the_next_one_puts_them_right(pla
     place.end_actor(signal.SIGKILL)
     assert stiff(place) == (ALL, ALL)
 
+    place.page.events.clear()
     place.press("open")
     assert stiff(place) == (ALL, NOBODY)
+    caution = place.notice("caution")
+    assert "is stiff, a program ended without letting go" in caution["message"]
 
     place.end_actor(signal.SIGTERM)
     assert stiff(place) == (NOBODY, NOBODY)

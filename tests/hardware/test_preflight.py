@@ -1,5 +1,6 @@
 """What a preflight finds on emulated hardware, and that it moves nothing while it looks."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from backend.robots.config import load_robot_config
 from backend.robots.preflight import check, may_move
-from backend.robots.preflight_finding import Finding, Level
+from backend.robots.preflight_finding import Finding, Level, in_words
 from backend.robots.preflight_ports import check_ports
 from tests.hardware.arms import JOINTS
 from tests.hardware.cameras import FileDevice, write_video
@@ -340,3 +341,19 @@ def test_the_shipped_configs_of_real_robots_are_accepted(monkeypatch, tmp_path):
         ports = [f for f in findings if f.check == "port"]
         assert len(ports) == (2 if name == "so101" else 4)
         assert Path("/dev/ttyACM0").exists() or not may_move(ports)
+
+
+def test_a_koch_that_is_not_there_says_what_to_install_or_plug_in(tmp_path):
+    config = load_robot_config("koch")
+    for part in (config.robot, config.teleop):
+        part["calibration_dir"] = str(tmp_path)
+
+    findings = check(config, data_dir=tmp_path)
+
+    assert not may_move(findings)
+    words = in_words(findings)
+    if importlib.util.find_spec("dynamixel_sdk") is None:
+        assert "dynamixel" in words
+        assert "install it into .venv" in words
+    else:
+        assert "plug the arm's USB cable in" in words
