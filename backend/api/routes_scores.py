@@ -1,6 +1,7 @@
 """What critics say of episodes: stored scores, comparisons of two checkpoints, critic videos.
 
-Nothing is computed here: `score` and `video` jobs made these files.
+Values and videos are files that `score` and `video` jobs made; only what follows from labels is
+computed here.
 """
 
 import json
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from backend.api.episode_replies import Episode
 from backend.api.errors import ApiError, NotFoundError, responses
 from backend.api.file_ranges import file_response
+from backend.api.present_scores import present_scores, read_meaning
 from backend.api.score_replies import (
     ComparedEpisode,
     Comparison,
@@ -25,12 +27,16 @@ from backend.api.score_replies import (
 )
 from backend.checkpoints import CHECKPOINT_ID
 from backend.db.engine import Database
+from backend.db.episode_queries import longest_of_task
 from backend.db.models import CheckpointRow, EpisodeRow, ScoreRow
 from backend.db.pages import MAX_LIMIT, InvalidPageError
 from backend.db.queries import FINAL_STATES, EpisodeFilter, EpisodeOrder, list_episodes
 from backend.domain import Outcome
+from backend.episodes.format import EPISODES_DIR
 from backend.episodes.scores import read_scores
+from backend.episodes.store import EpisodeFormatError, read_steps
 from backend.jobs.video_params import RECORDED, critic_video_path
+from backend.review import current_labels
 
 VIDEO = "video/mp4"
 MOST_COMPARED = 50
@@ -54,19 +60,39 @@ def scores_router(database: Database, data_dir: Path) -> APIRouter:
             list[str] | None, Query(description="only of these; of all when left out")
         ] = None,
     ) -> ScoresList:
-        """Value, spread, advantage and word of every step, by each checkpoint that scored it."""
+        """Value, spread, advantage and word of every step, by each checkpoint that scored it;
+        advantages and words by the labels in force, as far as its checkpoint is still there."""
         with database.read() as db:
-            if db.get(EpisodeRow, episode_id) is None:
+            row = db.get(EpisodeRow, episode_id)
+            if row is None:
                 raise NotFoundError("episode", episode_id, hint="/api/episodes lists what there is")
             scored = select(ScoreRow.checkpoint_id).where(ScoreRow.episode_id == episode_id)
             if checkpoint:
                 scored = scored.where(ScoreRow.checkpoint_id.in_(checkpoint))
             ids = db.scalars(scored.order_by(ScoreRow.created_s.desc())).all()
+            said = current_labels(db, episode_id)
+            longest = {row.task: longest_of_task(db, row.task)}
         try:
             found = [read_scores(data_dir, id, episode_id) for id in ids]
-        except ValueError as error:
+            steps = read_steps(data_dir / EPISODES_DIR / episode_id) if ids else None
+        except (ValueError, EpisodeFormatError) as error:
             raise ApiError(409, "damaged", str(error)) from error
-        items = [Scores.of(scores) for scores in found if scores is not None]
+        items = [
+            Scores.of(
+                present_scores(
+                    scores,
+                    meaning=read_meaning(data_dir, scores.checkpoint_id),
+                    task=row.task,
+                    fps=row.fps,
+                    is_human=steps.is_human,
+                    labels=said.labels,
+                    label_revision=said.revision,
+                    longest=longest,
+                )
+            )
+            for scores in found
+            if scores is not None and steps is not None
+        ]
         return ScoresList(items=items, total=len(items))
 
     @router.get("/scores/compare", summary="Compare two critics", responses=responses(404))

@@ -17,10 +17,10 @@ class Scores(Documented):
     checkpoint_id: str
     created_s: float
     outcome: Outcome
-    """The outcome in force when advantages and words were computed."""
+    """The outcome that advantages and words are by: the one in force."""
     label_revision: int
-    """Newest label event of the episode at that time; older than the episode's own means that
-    scoring again would change advantages and words, not values."""
+    """Newest label event of the episode that they know of; older than the episode's own means that
+    the checkpoint is gone, so that they could not be brought up to date."""
     value_range: tuple[float, float]
     """Lowest and highest return of the reward scheme."""
     thresholds: dict[str, float]

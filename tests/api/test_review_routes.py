@@ -99,7 +99,7 @@ def test_the_newest_critic_is_drawn_unless_others_are_named(scored, review):
     assert found["returns"][0] == pytest.approx(-24 / 50, abs=1e-5)
 
 
-def test_a_relabel_changes_rewards_returns_and_words_at_once(scored, review, say):
+def test_a_relabel_changes_rewards_returns_and_words_at_once(scored, review, say, api):
     before = review()
 
     say(new={"outcome": "failure"})
@@ -114,6 +114,9 @@ def test_a_relabel_changes_rewards_returns_and_words_at_once(scored, review, say
     assert now["words"][-1] == "negative"
     assert now["advantage"][-1] == pytest.approx(-0.9, abs=1e-4)
     assert not now["is_old"]
+    scores = api.get("/api/episodes/e1/scores?checkpoint=touch/000500").json()["items"][0]
+    assert scores["word"] == now["words"]
+    assert scores["advantage"] == now["advantage"]
     # The other checkpoint's files say nothing of what its values mean.
     (other,) = review(checkpoint=["touch/000900"])["curves"]
     assert other["is_old"]
