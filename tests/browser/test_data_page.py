@@ -34,7 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
 
 def opened(page: Page) -> Page:
     """The page, once it knows its datasets; on a busy machine that takes a while."""
-    expect(page.locator(".dk-view .dk-panel").last).to_be_visible(timeout=30_000)
+    expect(page.locator(".dk-main .dk-panel:visible").last).to_be_visible(timeout=30_000)
     return page
 
 
@@ -97,10 +97,19 @@ def test_a_dataset_is_checked_and_imported_and_its_episodes_appear(
 ) -> None:
     rewards = [0.0] * 29 + [1.0] + [0.0] * 28
     write_dataset(served.data_dir / "datasets/ana/pick", (30, 28), columns={"next.reward": rewards})
-    page = opened(open_page(path="/data?dataset=ana/pick"))
-    expect(page.locator(".dk-facts").first).to_contain_text("overhead, wrist")
-    page.get_by_role("button", name="Check its health").click()
+    page = opened(open_page(path="/data?view=import"))
+    page.get_by_label("a folder of the server").check()
+    page.get_by_placeholder("/data/lerobot/owner/name").fill(
+        str(write_dataset(served.data_dir.parent / "elsewhere/set"))
+    )
+    expect(page.get_by_label("Dry run")).to_contain_text("21 at 10 Hz", timeout=20_000)
+    expect(page.get_by_label("Dry run")).to_contain_text("Nothing in it says how")
+    page.get_by_role("button", name="Check its health first").click()
     findings = page.get_by_label("Findings")
+    expect(findings).to_contain_text("Nothing says how its episodes ended", timeout=JOB_MS)
+    page.get_by_role("button", name="ana/pick").click()
+    expect(page.locator(".dk-facts").first).to_contain_text("overhead, wrist")
+    page.get_by_role("button", name="Check its health", exact=True).click()
     expect(findings).to_contain_text("meta/tasks.parquet is missing", timeout=JOB_MS)
     expect(findings.locator("li").first).to_contain_text("broken")
     expect(findings).to_contain_text("Copy the dataset again")

@@ -1,9 +1,10 @@
 // Imports a LeRobot dataset into the store: from the data directory, a folder of the server, or the Hub.
 
-import { post, startJob } from "../training/api.js";
+import { get, post, startJob } from "../training/api.js";
 import { button, field, h, select } from "../training/dom.js";
 import { counted, OUTCOMES } from "../training/words.js";
 import { skippedList } from "./dataset_view.js";
+import { findingsList } from "./findings.js";
 import { Preview } from "./preview.js";
 import { gate, whyNot } from "./roles.js";
 
@@ -26,6 +27,10 @@ export class ImportForm {
   #plan = h("div", { class: "da-plan", role: "status" });
   #go = button("Import", () => this.#import(), { kind: "primary" });
   #why = h("span", { class: "dk-quiet" });
+  #check = button("Check its health first", () => this.#checkHealth());
+  #health = h("section", { class: "dk-panel", hidden: true, "aria-label": "Health" });
+  // Which dataset a check was ordered for, and by which job.
+  #checked = { of: "", job: "" };
 
   constructor(page) {
     this.#page = page;
@@ -41,7 +46,8 @@ export class ImportForm {
         h("p", { class: "dk-quiet" }, "Its episodes can then be reviewed, replayed, scored and trained on like recorded ones. Importing again adds only what is new."),
         this.#ways, h("div", { class: "da-fields" }, Object.values(this.#fields), field("how episodes ended", this.#judgement))),
       h("section", { class: "dk-panel", "aria-label": "Dry run" }, h("h2", {}, "Dry run: what would come in"), this.#plan,
-        h("div", { class: "da-row" }, this.#go, this.#why)));
+        h("div", { class: "da-row" }, this.#go, this.#check, this.#why)),
+      this.#health);
     this.#choose("here");
   }
 
@@ -56,6 +62,7 @@ export class ImportForm {
 
   refresh() {
     this.shown({});
+    this.#showHealth();
   }
 
   #choose(way) {
@@ -71,11 +78,18 @@ export class ImportForm {
     return { repo_id: this.#here.value, outcomes };
   }
 
+  // The dataset alone, as a health check takes it.
+  get #named() {
+    const { path, repo_id: repoId } = this.#params;
+    return path === undefined ? { repo_id: repoId } : { path };
+  }
+
   get #needed() {
     return this.#where === "folder" ? "admin" : "operator";
   }
 
   async #ask() {
+    if (JSON.stringify(this.#named) !== this.#checked.of) this.#health.hidden = true;
     const { path, repo_id: name, hub } = this.#params;
     if (!path && !name) return { nothing: { here: "There is no dataset in the data directory.", folder: "Name a folder of the server.", hub: "Name a dataset of the Hub." }[this.#where] };
     if (whyNot(this.#page.role, this.#needed)) return { nothing: "" };
@@ -87,10 +101,28 @@ export class ImportForm {
     const wait = problem || plan?.nothing || (plan?.episodes === 0 ? "Everything is in the store already." : "");
     const why = gate(this.#go, this.#page.role, this.#needed, wait);
     this.#why.textContent = problem ? "" : why;
+    const unknown = plan?.nothing || plan?.hub ? "Its files are not here yet." : "";
+    gate(this.#check, this.#page.role, this.#where === "folder" ? "admin" : "labeler", unknown);
     if (problem) this.#plan.replaceChildren(h("p", { class: "dk-wrong" }, problem));
     else if (plan.nothing !== undefined) this.#plan.replaceChildren();
     else if (plan.hub) this.#plan.replaceChildren(h("p", {}, `${plan.hub} will be downloaded from the Hub, checked for its format, and imported. What is in it is known then.`));
     else this.#plan.replaceChildren(...planParts(plan));
+  }
+
+  async #checkHealth() {
+    const of = JSON.stringify(this.#named);
+    const job = await this.#page.doing(() => startJob("health", this.#named));
+    if (job) this.#checked = { of, job: job.id };
+  }
+
+  // The findings, once the check that was ordered here is done.
+  async #showHealth() {
+    const { of, job: id } = this.#checked;
+    if (!id || of !== JSON.stringify(this.#named)) return;
+    const job = await get(`/api/jobs/${id}`).catch(() => null);
+    if (job?.state !== "done") return;
+    this.#health.hidden = false;
+    this.#health.replaceChildren(h("h2", {}, "Health"), findingsList(job));
   }
 
   async #import() {

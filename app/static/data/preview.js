@@ -1,14 +1,16 @@
-// Asks the server what orders would do whenever they change; the newest question alone is answered.
+// Asks the server what orders would do whenever they change. One question at a time: a dry run of a large
+// store takes its while, and only the newest matters.
 
 export const TYPED_MS = 250;
 
 export class Preview {
   #ask;
   #show;
-  #asked = 0;
+  #asking = false;
+  #again = false;
   #timer = null;
 
-  // `ask()` gives a promise or null for nothing to ask; `show(answer, problem)` tells.
+  // `ask()` gives a promise of the answer; `show(answer, problem)` tells it.
   constructor({ ask, show }) {
     this.#ask = ask;
     this.#show = show;
@@ -22,14 +24,20 @@ export class Preview {
 
   async now() {
     clearTimeout(this.#timer);
-    const asked = ++this.#asked;
-    let answer = null;
-    let problem = "";
-    try {
-      answer = await this.#ask();
-    } catch (refusal) {
-      problem = refusal.message;
+    this.#again = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    while (this.#again) {
+      this.#again = false;
+      let answer = null;
+      let problem = "";
+      try {
+        answer = await this.#ask();
+      } catch (refusal) {
+        problem = refusal.message;
+      }
+      if (!this.#again) this.#show(answer, problem);
     }
-    if (asked === this.#asked) this.#show(answer, problem);
+    this.#asking = false;
   }
 }
