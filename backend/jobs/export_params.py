@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.db.queries import EpisodeFilter
+from backend.db.episode_queries import EpisodeFilter, EpisodeFlag
 from backend.domain import EpisodeState, Outcome
 from backend.episodes.outcomes import EXPORT_COLUMNS
 
 DATASETS_DIR = "datasets"
-FILTER_WORDS = ("outcome", "q", "session_id", "checkpoint_id")
+# Texts, as in `GET /api/episodes`; `min_human` is a number.
+FILTER_WORDS = (
+    *("outcome", "q", "session_id", "checkpoint_id", "task", "robot", "operator", "flag"),
+    *("scored_by", "min_human"),
+)
 PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 REPO_ID = re.compile(f"{PART}/{PART}")
 
@@ -109,16 +113,24 @@ def read_episodes(episodes: Any) -> EpisodeFilter:
             f"got {episodes!r}"
         )
     words = {name: value for name, value in episodes.items() if value not in (None, "")}
+    min_human = words.pop("min_human", None)
+    if min_human is not None and not _is_share(min_human):
+        raise ExportParamsError(f"min_human is a number from 0 to 1, got {min_human!r}")
     if not all(isinstance(value, str) for value in words.values()):
         raise ExportParamsError(f"the words of a filter are texts, got {episodes!r}")
-    if "outcome" in words:
-        try:
-            words["outcome"] = Outcome(words["outcome"])
-        except ValueError as error:
-            raise ExportParamsError(
-                f"outcome is one of {', '.join(Outcome)}, got {words['outcome']!r}"
-            ) from error
-    return EpisodeFilter(**words)
+    for name, possible in (("outcome", Outcome), ("flag", EpisodeFlag)):
+        if name in words:
+            try:
+                words[name] = possible(words[name])
+            except ValueError as error:
+                raise ExportParamsError(
+                    f"{name} is one of {', '.join(possible)}, got {words[name]!r}"
+                ) from error
+    return EpisodeFilter(**words, min_human=min_human)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _columns(columns: Any) -> tuple[str, ...]:

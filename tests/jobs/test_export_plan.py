@@ -83,6 +83,8 @@ def test_a_later_label_changes_what_is_exported(database, data_dir):
 
     assert ids(plan) == ["won", "lost"]
     assert plan.label_revision == 3
+    unlabeled = {"flag": "unlabeled", "task": "Touch the red cube", "min_human": 0.1}
+    assert ids(plan_of(database, data_dir, episodes=unlabeled)) == ["open"]
 
 
 def test_every_episode_that_is_left_out_is_named_with_the_reason(database, data_dir):
@@ -144,6 +146,8 @@ def test_episodes_chosen_by_id_must_exist_and_discarded_ones_are_skipped(databas
         ({"repo_id": "a/b", "episodes": {"outcome": "maybe"}}, "success, failure, none"),
         ({"repo_id": "a/b", "episodes": {"colour": "red"}}, "outcome, q, session_id"),
         ({"repo_id": "a/b", "episodes": {"q": 5}}, "are texts"),
+        ({"repo_id": "a/b", "episodes": {"flag": "good"}}, "unlabeled, disagree, human"),
+        ({"repo_id": "a/b", "episodes": {"min_human": "all"}}, "from 0 to 1, got 'all'"),
         ({"repo_id": "a/b", "columns": ["action"]}, "next.reward, next.done"),
         ({"repo_id": "a/b", "overwrite": "yes"}, "true or false"),
     ],
