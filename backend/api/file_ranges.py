@@ -13,7 +13,8 @@ from starlette.responses import Response, StreamingResponse
 
 from backend.api.errors import ApiError
 
-CHUNK_BYTES = 256 * 1024
+# Each piece is a hop to another thread and back.
+CHUNK_BYTES = 1024 * 1024
 RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
 

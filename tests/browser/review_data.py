@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import select
 
 from backend.db.engine import Database
-from backend.db.models import CheckpointRow, EpisodeRow
+from backend.db.models import CheckpointRow, EpisodeRow, ScoreRow
 from backend.domain import Driver, EndReason, Outcome
+from backend.episodes.labels import LabelsInForce
 from backend.episodes.scores import EpisodeScores, write_scores
-from backend.review import record_score
+from backend.review.rows import follow_labels
 from tests.browser.drawn_take import CAMERAS, DrawnTake, Scene
 
 TASK = "Touch the red cube"
@@ -95,8 +97,9 @@ def score(
     created_s: float = FIRST_STARTED_S,
 ) -> None:
     """Score episodes: values climb, fall in the middle, and end at `hopes` - 1."""
+    chosen = select(EpisodeRow).where(EpisodeRow.id.in_(hopes))
     with database.read() as db:
-        rows = [db.get_one(EpisodeRow, id) for id in hopes]
+        rows = db.scalars(chosen).all()
     values = {row.id: _values(row.num_steps, hopes[row.id]) for row in rows}
     for row in rows:
         value = values[row.id]
@@ -119,18 +122,27 @@ def score(
             ),
         )
     with database.write() as db:
-        for id, value in values.items():
-            record_score(
-                db,
-                checkpoint_id=checkpoint_id,
-                episode_id=id,
-                created_s=created_s,
-                mean_value=float(value.mean()),
-                last_value=float(value[-1]),
-                max_value=float(value.max()),
-                lowest=-1.0,
-                highest=0.0,
+        scores: dict[str, list[ScoreRow]] = {id: [] for id in hopes}
+        for known in db.scalars(select(ScoreRow).where(ScoreRow.episode_id.in_(hopes))):
+            scores[known.episode_id].append(known)
+        for row in db.scalars(chosen):
+            value = values[row.id]
+            scores[row.id].append(
+                ScoreRow(
+                    checkpoint_id=checkpoint_id,
+                    episode_id=row.id,
+                    created_s=created_s,
+                    mean_value=float(value.mean()),
+                    last_value=float(value[-1]),
+                    max_value=float(value.max()),
+                    lowest=-1.0,
+                    highest=0.0,
+                )
             )
+            db.add(scores[row.id][-1])
+            # Nothing but an outcome was said of any of them.
+            labels = LabelsInForce(outcome=Outcome(row.outcome))
+            follow_labels(row, labels, row.label_revision, scores[row.id])
 
 
 def _values(num_steps: int, hope: float) -> np.ndarray:

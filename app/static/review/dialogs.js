@@ -41,7 +41,7 @@ export function chooseVersion({ episode, mine, seen, present, newest }) {
       h("h3", {}, title), h("strong", {}, words), h("p", { class: "dk-quiet" }, facts), does);
     const dialog = h("dialog", { class: "dk-dialog rv-conflict", on: { cancel: (event) => { event.preventDefault(); answer("theirs"); } } },
       h("h2", {}, `Somebody was faster: episode ${episode.slice(0, 8)}`),
-      h("p", {}, "Your label was not saved, because the episode was labelled since you opened it. Nothing is lost either way: both stay in its history."),
+      h("p", {}, "Your label was not saved, because the episode was labelled since you opened it. If you say yours now, its history has both."),
       h("div", { class: "rv-versions" },
         version("You", mine, seen, button("Say mine now", () => answer("mine"))),
         version(newest ? `${newest.author}, ${when(newest.created_s)}` : "Now", newest ? saidWords(newest) : present, `now: ${present}`,

@@ -107,6 +107,7 @@ export class LabelDesk {
 
   async refused(entry, refusal) {
     if (refusal.code !== "conflict" || !refusal.details) {
+      this.#notSaid(entry);
       this.#page.failed(refusal, entry);
       return;
     }
@@ -121,8 +122,14 @@ export class LabelDesk {
     });
     if (choice === "mine") {
       this.#outbox.put({ ...entry, body: { ...entry.body, expected_revision: present.revision } });
-    }
+    } else this.#notSaid(entry);
     this.#page.heard(entry.episode_id, present, null);
+  }
+
+  #notSaid({ episode_id: id, body, words }) {
+    this.#done.delete(id);
+    if (id === null) this.tally.undone -= words === "undo" ? 1 : -1;
+    else this.tally[body.kind === "outcome" ? body.new.outcome : "other"] -= 1;
   }
 
   // Says why not, if this person may not.

@@ -63,7 +63,7 @@ class ReviewPage {
     } });
     this.#desk = new LabelDesk({ outbox: this.#outbox, page: {
       refuse: (message, hint) => this.tell("warning", message, hint),
-      failed: (refusal, entry) => this.tell("error", `Not saved: ${entry.words}. ${refusal.message}`, refusal.hint),
+      failed: ({ code, message, hint }, { words }) => this.tell(code === "nothing" ? "info" : "error", code === "nothing" ? message : `Not saved: ${words}. ${message}`, hint),
       heard: (id, answer, entry) => this.#news.heard(id, answer, entry),
     } });
     this.#list = new QueueList({ root: this.#parts.list, queue: this.#queue, open: (id) => this.open(id), stateOf: (id) => this.#desk.stateOf(id) });

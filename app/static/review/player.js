@@ -13,6 +13,7 @@ export class Player {
   #timeline;
   #review = null;
   #marks = { start: null, end: null };
+  #seen = Promise.withResolvers();
   #play = button("Play", () => this.#stage.toggle(), { kind: "primary", title: "Space" });
   #where = h("span", { class: "rv-frame" });
   #scrub = h("input", { type: "range", min: "0", value: "0", "aria-label": "scrub" });
@@ -22,7 +23,7 @@ export class Player {
   constructor({ parts, desk }) {
     this.#parts = parts;
     this.#desk = desk;
-    this.#stage = new Stage({ painted: (frame) => { parts.cameras.dataset.painted = `${parts.cameras.dataset.episode} ${frame}`; } });
+    this.#stage = new Stage({ painted: (frame) => this.#painted(frame) });
     this.#timeline = new Timeline({ root: parts.timeline, desk: {
       seek: (frame) => this.seek(frame), mark: (marks) => this.mark(marks), critic: (review, at) => this.#critic(review, at),
     } });
@@ -43,9 +44,16 @@ export class Player {
     return this.#marks;
   }
 
+  // Resolves when a frame of what is shown is on the screen.
+  get seen() {
+    return this.#seen.promise;
+  }
+
   // Pictures first; `showReview` follows when it has come.
   show(episode, films, frame) {
     this.#review = null;
+    this.#seen.resolve();
+    this.#seen = Promise.withResolvers();
     this.mark({ start: null, end: null });
     const { cameras } = this.#parts;
     cameras.dataset.episode = episode.id;
@@ -141,6 +149,12 @@ export class Player {
 
   close() {
     this.#stage.pause();
+  }
+
+  #painted(frame) {
+    const { dataset } = this.#parts.cameras;
+    dataset.painted = `${dataset.episode} ${frame}`;
+    this.#seen.resolve();
   }
 
   #faster(direction) {

@@ -45,6 +45,10 @@ export class Showing {
       return;
     }
     await this.#queue.find(id);
+    if (turn !== this.#turn) return;
+    this.#page.read();
+    // Not beside the pictures that somebody waits for.
+    await this.#player.seen;
     if (turn === this.#turn) await this.#fetchAhead(id);
   }
 
@@ -81,7 +85,6 @@ export class Showing {
 
   // The next ones are there before they are asked for.
   async #fetchAhead(id) {
-    this.#page.read();
     const index = this.#queue.indexOf(id);
     if (index < 0) return;
     await this.#queue.reach(index + FETCHED_AHEAD);

@@ -151,7 +151,7 @@ function shown(video, frame, fps) {
       clearTimeout(timer);
       resolve();
     };
-    const timer = setTimeout(done, PAINT_WITHIN_MS);
+    const timer = video.readyState > 1 ? setTimeout(done, PAINT_WITHIN_MS) : null;
     const painted = () => requestAnimationFrame(() => requestAnimationFrame(done));
     if (stands && video.readyState > 1) {
       painted();
@@ -159,7 +159,7 @@ function shown(video, frame, fps) {
     }
     // The frame callback may come before or instead of `seeked`; without a new frame only that comes.
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(done);
-    video.addEventListener(stands ? "loadeddata" : "seeked", painted, { once: true });
+    video.addEventListener(stands || video.readyState < 2 ? "loadeddata" : "seeked", painted, { once: true });
     video.addEventListener("error", done, { once: true });
     // To the middle of a frame: on its edge a browser may show the one before.
     if (!stands) video.currentTime = (frame + 0.5) / fps;
