@@ -27,7 +27,7 @@ from backend.domain import Outcome
 from backend.episodes.labels import LabelKind
 from backend.intake import reconcile
 from backend.jobs import online_run
-from backend.jobs.child import run_child
+from backend.jobs.child import JobCancelledError, run_child
 from backend.jobs.online import learn_online
 from backend.learning.learner import Learner
 from backend.review import add_label
@@ -73,6 +73,10 @@ Learner.train_step = honest
 codes.append(run("live"))
 codes.append(run("small"))
 codes.append(run("again"))
+def cancelled(_time_s):
+    raise JobCancelledError
+online_run.time.sleep = cancelled
+codes.append(run("early"))
 database.close()
 print(json.dumps([codes, seen]))
 """
@@ -100,6 +104,7 @@ def world(tmp_path_factory):
         # Room for the newest two of five.
         "small": {**live, "run": "small", "online_capacity": 25, "max_steps": 1},
         "again": live,
+        "early": {**live, "run": "early", "start_after_episodes": 50},
     }
     record_graded(data_dir, 3)
     migrate(sqlite_url(data_dir))
@@ -124,7 +129,7 @@ def world(tmp_path_factory):
     )
     assert child.returncode == 0, child.stdout + child.stderr
     codes, seen = json.loads(child.stdout.splitlines()[-1])
-    assert codes == [1, 0, 0, 1], child.stdout + child.stderr
+    assert codes == [1, 0, 0, 1, 1], child.stdout + child.stderr
     return data_dir, {int(step): outcomes for step, outcomes in seen.items()}
 
 
@@ -230,6 +235,14 @@ def test_the_oldest_online_frames_leave_the_buffer_and_stay_on_the_disk(world):
     assert (buffer["online_episodes"], buffer["online_steps"]) == (2, 20)
     assert buffer["offline_episodes"] == 2
     assert {p.name for p in (world[0] / "episodes").iterdir()} >= {"e0", "e1", "e2"}
+
+
+def test_a_learner_waits_for_its_first_episodes_and_says_so(world):
+    lines = (world[0] / "jobs/early/metrics.jsonl").read_text().splitlines()
+
+    said = json.loads(lines[-1])["message"]
+    assert said == "waiting for online episodes, 5 of 50 are there"
+    assert ending(world, "early")["state"] == "cancelled"
 
 
 def test_a_run_of_another_job_is_left_alone(world):
