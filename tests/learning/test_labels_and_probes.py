@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from backend.domain import Outcome
 from backend.learning.acting import CheckpointPolicy
+from backend.learning.advantages import best_word, worst_word
 from backend.learning.config_files import config_from_dict
 from backend.learning.labels import make_labels, positive_fraction
 from backend.learning.probes import auc, conditioning, spearman, value_order
@@ -45,6 +48,53 @@ def test_the_policys_last_steps_before_a_takeover_can_be_made_the_worst_or_left_
     assert worst.words["a"][10:] == ["very positive"] * 10
     assert np.flatnonzero(left_out.left_out["a"]).tolist() == [6, 7, 8, 9]
     assert not worst.left_out["a"].any()
+
+
+def called(episode, **ranges):
+    """The episode with its steps [start, end) called a mistake or a correction."""
+    marked = {}
+    for name, (start, end) in ranges.items():
+        marked[name] = np.zeros(len(episode), dtype=bool)
+        marked[name][start:end] = True
+    return replace(episode, **marked)
+
+
+@pytest.mark.parametrize("mode", ["two", "five"])
+def test_what_a_person_says_of_a_step_goes_before_every_rule(mode):
+    episode = called(make_episode("a", human_from=10), is_mistake=(12, 14), is_correction=(7, 9))
+    words = labels_of([episode], {"mode": mode, "before_takeover": "worst"}).words["a"]
+    left_out = labels_of([episode], {"mode": mode, "before_takeover": "leave_out"}).left_out["a"]
+    best, worst = best_word(mode), worst_word(mode)
+
+    # The second before the takeover is the worst, but for what somebody called a correction.
+    assert words[:10] == [worst] * 7 + [best] * 2 + [worst]
+    # A person drove from here on, and one bit of it was a mistake.
+    assert words[10:15] == [best, best, worst, worst, best]
+    assert np.flatnonzero(left_out).tolist() == [0, 1, 2, 3, 4, 5, 6, 9]
+
+
+def test_chunks_that_people_have_settled_do_not_move_the_threshold_of_the_others():
+    plain, other = make_episode("a"), make_episode("b", outcome=Outcome.FAILURE)
+    rule = {"positive_fraction": 0.15}
+    without = labels_of([plain], rule).thresholds
+
+    settled = called(other, is_mistake=(0, 20))
+
+    assert labels_of([plain, other], rule).thresholds != without
+    assert labels_of([plain, settled], rule).thresholds == without
+    assert labels_of([plain, settled], rule).words["b"] == ["negative"] * 20
+
+
+def test_a_chunk_carries_what_was_said_of_the_step_it_starts_at():
+    episode = called(make_episode("a"), is_mistake=(3, 5), is_correction=(8, 9))
+    config = config_from_dict({"model": {"chunk_size": 4}})
+    sampler = ChunkSampler(horizon=4, reward=config.reward, rng=np.random.default_rng(0))
+    sampler.set_episodes([episode, make_episode("b")])
+
+    batch = sampler.gather([("a", 2), ("a", 3), ("a", 8), ("b", 3)])
+
+    assert batch.is_mistake.tolist() == [False, True, False, False]
+    assert batch.is_correction.tolist() == [False, False, True, False]
 
 
 def test_demonstrations_are_forced_only_when_asked():
