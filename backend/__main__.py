@@ -1,4 +1,4 @@
-"""`python -m backend …`: episodes, labels, jobs, datasets, training, takes, sessions, robots, checkpoints.
+"""`python -m backend …`: episodes, labels, jobs, datasets, training, sessions, robots, checkpoints.
 
 The server is `python -m app`; it may run meanwhile.
 """
