@@ -16,6 +16,8 @@ from tests.sandbox.example_bundle import make_bundle
 pytestmark = pytest.mark.browser
 
 OpenPage = Callable[..., Page]
+# A whole page, on a machine with other work.
+PAGE_MS = 30_000
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +48,18 @@ def test_examples_are_loaded_on_request_and_the_tour_is_closed_for_good(
     card.get_by_role("button", name="Load the examples").click()
 
     # The page comes again, with the episodes in it.
-    expect(card.get_by_text("First steps, 1 of 4")).to_be_visible()
+    expect(card.get_by_text("First steps, 1 of 4")).to_be_visible(timeout=PAGE_MS)
     steps = [("Next", "/", "2 of 4"), ("Next", "/review", "3 of 4"), ("Back", "/", "2 of 4")]
     for button, path, count in steps:
         card.get_by_role("button", name=button).click()
-        expect(card.get_by_text(count)).to_be_visible()
+        expect(card.get_by_text(count)).to_be_visible(timeout=PAGE_MS)
         assert page.url.endswith(path)
     page.screenshot(path=screenshots / "tour-live.png")
+
+    card.get_by_role("button", name="Make small").click()
+    expect(card.get_by_role("heading")).to_be_hidden()
+    page.screenshot(path=screenshots / "tour-small.png")
+    card.get_by_role("button", name="First steps, 2 of 4").click()
 
     card.get_by_role("button", name="Close for good").click()
     expect(card).to_be_hidden()

@@ -1,11 +1,12 @@
 // The first evening: offers the example data once, then shows around; both in one small card.
 //
-// It is on every page, beside what the page does and never over it. Closed, the tour stays closed in
-// this browser; the question is answered for everybody, by the server. No keys of its own: they
-// belong to the robot.
+// It is on every page, in a corner, and can be made small where it covers something. Closed, the tour
+// stays closed in this browser; the question is answered for everybody, by the server. No keys of its
+// own: they belong to the robot.
 
 const PLACE = "handrail.tour";
 const CLOSED = "closed";
+const SMALL = "handrail.tour.small";
 
 const STEPS = [
   {
@@ -52,8 +53,21 @@ class Card {
   #root = element("aside", { class: "hr tour", "aria-label": "First steps" });
 
   show(...content) {
+    this.#show(false, content);
+  }
+
+  showSmall(...content) {
+    this.#show(true, content);
+  }
+
+  #show(isSmall, content) {
+    this.#root.classList.toggle("small", isSmall);
     this.#root.replaceChildren(...content);
     if (!this.#root.isConnected) document.body.append(this.#root);
+  }
+
+  focus() {
+    this.#root.querySelector("button").focus();
   }
 
   remove() {
@@ -121,7 +135,16 @@ function guide(card) {
       location.assign(STEPS[to].page);
     }
   };
+  const resize = (isSmall) => {
+    localStorage.setItem(SMALL, isSmall ? "yes" : "no");
+    draw();
+    card.focus();
+  };
   const draw = () => {
+    if (localStorage.getItem(SMALL) === "yes") {
+      card.showSmall(button(`First steps, ${number + 1} of ${STEPS.length}`, () => resize(false)));
+      return;
+    }
     const step = STEPS[Math.min(number, STEPS.length - 1)];
     const isLast = number >= STEPS.length - 1;
     const buttons = element("div", { class: "tour-buttons" });
@@ -129,6 +152,7 @@ function guide(card) {
     buttons.append(
       isLast ? button("Done", close, "primary") : button("Next", () => go(number + 1), "primary"),
     );
+    buttons.append(button("Make small", () => resize(true), "quiet"));
     if (!isLast) buttons.append(button("Close for good", close, "quiet"));
     card.show(
       element("p", { class: "tour-count", text: `First steps, ${number + 1} of ${STEPS.length}` }),
