@@ -20,6 +20,7 @@ from backend.actor.phases import ATTEMPT
 from backend.actor.rig import Rig
 from backend.actor.safety import CameraWatch, SafetyTimes
 from backend.actor.session import LiveSession
+from backend.actor.silence import RobotSilence
 from backend.actor.tending import tend
 from backend.control import Observation, RobotFaultError, ThinkingPolicy, Thoughts
 from backend.domain import Driver, Phase
@@ -55,6 +56,7 @@ class ControlLoop:
         self._clock = clock
         self._times = times
         self._abandoned_s = abandoned_s
+        self._silence = RobotSilence(patience_s=times.robot_silent_s)
         self._stopping = threading.Event()
         self._paced: Mover | None = None
         self._pacer: Pacer | None = None
@@ -96,6 +98,10 @@ class ControlLoop:
             return
         try:
             self._step(session.rig, mover)
+            self._silence.heard()
+        except RobotFaultError as error:
+            self._silence.bear(error, session, now_s=self._clock.now_s())
+            self._publish(observation=None, driver=Driver.NONE)
         except Exception as error:
             # Whatever it was, the arm must not be left to a loop that no longer knows its state.
             session.lose_robot(error)

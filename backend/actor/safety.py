@@ -25,6 +25,8 @@ class SafetyTimes:
     silent_link_s: float = 2.5
     # A picture this much older than its camera's period is a frozen one.
     frozen_s: float = 0.3
+    # A robot that does not answer for this long is lost; until then it is held and asked again.
+    robot_silent_s: float = 2.0
     # A person who drives by a frozen picture drives blind.
     hold_on_frozen_camera: bool = True
 

@@ -3,8 +3,8 @@
 An overloaded or overheated servo goes limp, and neither LeRobot's reads of positions nor its goals
 say so: the arm would go on with a dead joint. So one register of one bus is read every now and
 then, between two control steps, in the loop's own thread, because the line is one for all. It
-takes two or three milliseconds. The status, which says that a servo protects itself, comes every
-second time; temperature, voltage and load share the others.
+takes as long as reading the positions once. The status, which says that a servo protects itself,
+comes every second time; temperature, voltage and load share the others.
 
 A read that fails is not tried again: the next position that is asked for fails as well and says so
 to people. What can be said here is what a servo answers.

@@ -226,9 +226,8 @@ def test_a_robot_fault_keeps_the_attempt_closes_the_robot_and_the_process_lives(
     stage.turn(3)
     stage.arm.fault = error
 
-    tick = stage.turn()
+    stage.until(Phase.CLOSED)
 
-    assert tick.phase is Phase.CLOSED
     stage.settle()
     assert stage.writers[0].end.end_reason is EndReason.FAULT
     assert stage.writers[0].end.num_steps == 4
@@ -238,11 +237,31 @@ def test_a_robot_fault_keeps_the_attempt_closes_the_robot_and_the_process_lives(
     assert stage.command(Command.OPEN).accepted, "it may be opened again"
 
 
+def test_a_robot_that_is_silent_for_a_moment_holds_and_the_attempt_goes_on(stage):
+    stage.start()
+    stage.turn(3)
+    stage.arm.fault = ROBOT_FAULT
+    acted = len(stage.arm.acted)
+
+    tick = stage.turn(10)
+
+    assert (tick.phase, len(stage.arm.acted)) == (Phase.HELD, acted)
+    assert "check its cable It keeps its pose" in tick.reason.replace(".", "")
+    assert len(stage.notices("held")) == 1
+    stage.arm.fault = None
+    stage.turn()
+    assert stage.command(Command.START).accepted
+    assert stage.turn().phase is Phase.POLICY
+    stage.arm.fault = OSError("something unforeseen")
+    assert stage.turn().phase is Phase.CLOSED
+
+
 def test_a_state_that_is_no_number_is_a_fault(stage):
     stage.start()
     stage.arm.state = np.array([np.nan, 0], np.float32)
 
-    assert stage.turn().phase is Phase.CLOSED
+    assert stage.turn().phase is Phase.HELD
+    stage.until(Phase.CLOSED)
     assert "not a number" in stage.notices("robot_lost")[0].message
 
 
