@@ -23,12 +23,13 @@ export class Bundles {
     // The newest asked for is the last to go.
     this.#kept.delete(id);
     this.#kept.set(id, bundle);
+    // Pictures are asked for first: they are what a person waits for.
+    if (cameras) bundle.films ??= cameras.map((camera) => new Film(id, camera));
     const critics = this.#critics();
     if (bundle.review === null || bundle.critics !== critics.join()) {
       bundle.critics = critics.join();
       bundle.review = this.#ask(bundle, critics);
     }
-    if (cameras) bundle.films ??= cameras.map((camera) => new Film(id, camera));
     while (this.#kept.size > KEPT) this.#drop(this.#kept.keys().next().value);
     return bundle;
   }
