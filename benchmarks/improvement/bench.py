@@ -125,7 +125,8 @@ class Bench:
         run = self.data_dir / "checkpoints" / cell.name
         # A killed run leaves half of one; it is made again.
         shutil.rmtree(run, ignore_errors=True)
-        config = setting.learner_config(cell.method, seed=self._seed)
+        start = None if cell.start is None else self._folder(cell.start)
+        config = setting.learner_config(cell.method, seed=self._seed, start=start)
         checkpoint = train(config, episodes, run, told=lambda line: self._say(cell, line))
         return {
             "kind": "train",
@@ -216,13 +217,16 @@ class Bench:
         )
 
     def _checkpoint(self, driver: str, cell: Cell) -> Callable[[Arm], ActingPolicy]:
-        folder = self.data_dir / "checkpoints" / self.result(driver)["checkpoint"]
         return patient(
-            folder,
+            self._folder(driver),
             task=self._setting.robot_config().task,
             replan=self._setting.replan,
             seed=crc32(f"{cell.name} {self._seed}".encode()),
         )
+
+    def _folder(self, cell: str) -> Path:
+        """Where the checkpoint of a trained cell is."""
+        return self.data_dir / "checkpoints" / str(self.result(cell)["checkpoint"])
 
     def result(self, name: str) -> dict[str, Any]:
         """The result of a cell that is done."""

@@ -3,10 +3,12 @@
     demonstrations        the clumsy expert's attempts
     untrained             one update of that: how often flailing over their poses succeeds
     demos                 imitates those that succeeded; its policy drives the first round
+    demos-longer          the same data, on from there, for as many updates as the others get
     round1                that policy's attempts, graded, some of them rescued
-    seed1, recap1         the presets, on everything so far
+    seed1, recap1         the presets, on everything so far, from the weights of `demos`
     seed-round2, …        their own policies' attempts; then seed2, recap2, …
-    successes             imitates all that succeeded of what `recap` learned from at last
+    successes             imitates all that succeeded of what `recap` learned from at last, from the
+                          weights of `demos` too
 
 A cell that trains also evaluates. Every cell belongs to one seed.
 """
@@ -28,11 +30,14 @@ class Cell:
     # `train`: how, and on which recordings.
     method: str = ""
     recordings: tuple[str, ...] = ()
+    # `train`: the cell whose weights it begins with; None: random ones.
+    start: str | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Cells that must be done before."""
-        return self.recordings if self.driver is None else (*self.recordings, self.driver)
+        others = [name for name in (self.driver, self.start) if name is not None]
+        return (*self.recordings, *others)
 
 
 def cells_of(setting: Setting) -> list[Cell]:
@@ -42,6 +47,13 @@ def cells_of(setting: Setting) -> list[Cell]:
         Cell(name="demonstrations", kind="record"),
         Cell(name="demos", kind="train", method="demos", recordings=first[:1]),
         Cell(name="round1", kind="record", driver="demos"),
+        Cell(
+            name="demos-longer",
+            kind="train",
+            method="demos",
+            recordings=first[:1],
+            start="demos",
+        ),
         Cell(name="untrained", kind="train", method="untrained", recordings=first[:1]),
     ]
     learned_from = dict.fromkeys(PRESETS, first)
@@ -57,6 +69,7 @@ def cells_of(setting: Setting) -> list[Cell]:
                     kind="train",
                     method=method,
                     recordings=learned_from[method],
+                    start="demos",
                 )
             )
     cells.append(
@@ -65,6 +78,7 @@ def cells_of(setting: Setting) -> list[Cell]:
             kind="train",
             method="successes",
             recordings=learned_from["recap"],
+            start="demos",
         )
     )
     return cells

@@ -5,6 +5,7 @@ kept, so a changed number needs a new name.
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from backend.learning.config import LearnerConfig
@@ -65,9 +66,10 @@ class Setting:
             scene=replace(config.scene or SceneConfig(), **self.scene),
         )
 
-    def learner_config(self, method: str, *, seed: int) -> LearnerConfig:
-        """How `method` learns."""
+    def learner_config(self, method: str, *, seed: int, start: Path | None = None) -> LearnerConfig:
+        """How `method` learns, from the checkpoint in folder `start` or from random weights."""
         common = {
+            "model.start_from": None if start is None else str(start),
             "model.chunk_size": self.chunk_size,
             "data.held_out_fraction": 0.0,
             "schedule.save_every": 1_000_000,
