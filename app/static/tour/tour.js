@@ -17,8 +17,8 @@ const STEPS = [
   {
     title: "Let it try, and help",
     text: "Press 2: it reaches for the cube, and sometimes misses. Then press 5, touch the cube with the "
-      + "arrows and F, and grade: 1 success, 0 failure. The curve below the pictures is its critic: "
-      + "up is hope, down is trouble.",
+      + "arrows and F, and grade: 1 success, 0 failure. The curve below the pictures is its critic's "
+      + "value, after little training still a rough guess.",
     page: "/",
   },
   {
