@@ -108,7 +108,7 @@ class OnlineRun:
         arrivals = Arrivals(self._child, news.measure)
         before = signal.signal(signal.SIGTERM, self._ask_to_stop)
         try:
-            try_prompts(learner)
+            try_prompts(learner, learner.sampler.episodes)
             self._tell_plan(learner, arrivals)
             self._publisher.begin(learner.step)
             self._saved = (time.monotonic(), learner.step)
@@ -207,17 +207,33 @@ class OnlineRun:
         episodes = self._buffer.take(plan)
         if not episodes:
             return
-        known = {episode.task for episode in learner.sampler.episodes}
         sampler = learner.sampler
         assert isinstance(sampler, MixedSampler)
         sampler.source_of, sampler.shares = sources_of(plan), plan.shares
-        learner.set_episodes(episodes)
+        learner.set_episodes(self._within_prompts(learner, news, episodes))
         self._plan = plan
-        try_prompts(learner, besides=known)
         news.take_plan(plan)
         self._tell_plan(learner, arrivals)
         if left:
             _log(f"{left} online episodes are older than the newest that fit into the buffer")
+
+    def _within_prompts(
+        self, learner: Learner, news: TrainNews, episodes: list[EpisodeArrays]
+    ) -> list[EpisodeArrays]:
+        """The episodes whose task fits into a prompt.
+
+        Hours of learning do not end because somebody names a task at length.
+        """
+        known = {episode.task for episode in learner.sampler.episodes}
+        try:
+            try_prompts(learner, [e for e in episodes if e.task not in known])
+        except PromptTooLongError as error:
+            rest = [episode for episode in episodes if episode.task in known]
+            if not rest:
+                raise
+            news.alarm("prompt_too_long", learner.step, f"episodes are left out: {error}")
+            return rest
+        return episodes
 
     def _tell_plan(self, learner: Learner, arrivals: Arrivals) -> None:
         plan = self._must_have_plan()

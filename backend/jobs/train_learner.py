@@ -1,7 +1,7 @@
 """Makes a job's learner, new or resumed, that draws from its plan's sources by their shares."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from backend.jobs.mixing import MixedSampler
 from backend.jobs.train_plan import TrainPlan
 from backend.learning.advantages import worst_word
-from backend.learning.arrays import EpisodeArrays
+from backend.learning.arrays import EpisodeArrays, Observations
 from backend.learning.checkpoints import checkpoint_steps, step_folder
 from backend.learning.config import LearnerConfig
 from backend.learning.learner import Learner
@@ -60,19 +60,20 @@ def sources_of(plan: TrainPlan) -> dict[str, int]:
     return {episode.id: episode.source for episode in plan.episodes}
 
 
-def try_prompts(learner: Learner, *, besides: Collection[str] = ()) -> None:
+def try_prompts(learner: Learner, episodes: Iterable[EpisodeArrays]) -> None:
     """Make a prompt of every task now: one too long would stop the run hours later.
-
-    Args:
-        learner: With its episodes.
-        besides: Tasks that were tried before.
 
     Raises:
         PromptTooLongError: It would be cut.
     """
-    first = {e.task: e.episode_id for e in learner.sampler.episodes if e.task not in besides}
+    first = list({episode.task: episode for episode in episodes}.values())
     if not first:
         return
-    batch = learner.sampler.gather([(id, 0) for id in first.values()])
+    blind = Observations(
+        tasks=[e.task for e in first], states=np.stack([e.states[0] for e in first]), images={}
+    )
+    actions = np.stack(
+        [np.repeat(e.actions[:1], learner.config.model.chunk_size, axis=0) for e in first]
+    )
     word = worst_word(learner.config.words.mode)
-    learner.inputs.for_actor(batch.observations, batch.actions, [word] * len(batch))
+    learner.inputs.for_actor(blind, actions, [word] * len(first))

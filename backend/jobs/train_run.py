@@ -76,7 +76,7 @@ class TrainingRun:
         )
         before = signal.signal(signal.SIGTERM, self._ask_to_stop)
         try:
-            try_prompts(learner)
+            try_prompts(learner, learner.sampler.episodes)
             return self._train(learner, news, probes)
         except PromptTooLongError as error:
             raise _too_long(error, learner, news) from error

@@ -41,8 +41,8 @@ database = open_database(sqlite_url(data_dir))
 def run(id):
     return run_child(learn_online, ["--data-dir", str(data_dir), "--job-id", id])
 
-def arrive(id, outcome):
-    header = make_header(id, started_s=STARTED_S + 1000 + len(seen))
+def arrive(id, outcome, **changes):
+    header = make_header(id, started_s=STARTED_S + 1000 + len(seen), **changes)
     record(data_dir / "episodes", header, num_steps=10, outcome=outcome)
     reconcile(database, data_dir)
 
@@ -73,6 +73,17 @@ Learner.train_step = honest
 codes.append(run("live"))
 codes.append(run("small"))
 codes.append(run("again"))
+learned = []
+def wordy(learner):
+    # In the midst of the actor's stage, when what is new is labelled at once.
+    if learner.step == 2:
+        arrive("wordy", Outcome.SUCCESS, task="Touch the red cube " * 9)
+    learned.append({e.episode_id for e in learner.sampler.episodes})
+    return honest(learner)
+Learner.train_step = wordy
+codes.append(run("wordy"))
+assert learned[0] == learned[3], learned
+Learner.train_step = honest
 def cancelled(_time_s):
     raise JobCancelledError
 online_run.time.sleep = cancelled
@@ -104,6 +115,7 @@ def world(tmp_path_factory):
         # Room for the newest two of five.
         "small": {**live, "run": "small", "online_capacity": 25, "max_steps": 1},
         "again": live,
+        "wordy": {**live, "run": "wordy", "max_steps": 4},
         "early": {**live, "run": "early", "start_after_episodes": 50},
     }
     record_graded(data_dir, 3)
@@ -129,7 +141,7 @@ def world(tmp_path_factory):
     )
     assert child.returncode == 0, child.stdout + child.stderr
     codes, seen = json.loads(child.stdout.splitlines()[-1])
-    assert codes == [1, 0, 0, 1, 1], child.stdout + child.stderr
+    assert codes == [1, 0, 0, 1, 0, 1], child.stdout + child.stderr
     return data_dir, {int(step): outcomes for step, outcomes in seen.items()}
 
 
@@ -241,8 +253,16 @@ def test_a_learner_waits_for_its_first_episodes_and_says_so(world):
     lines = (world[0] / "jobs/early/metrics.jsonl").read_text().splitlines()
 
     said = json.loads(lines[-1])["message"]
-    assert said == "waiting for online episodes, 5 of 50 are there"
+    assert said == "waiting for online episodes, 6 of 50 are there"
     assert ending(world, "early")["state"] == "cancelled"
+
+
+def test_a_task_named_at_length_is_left_out_and_stops_nothing(world):
+    alarms = [a["text"] for a in told(world, "wordy", "alarm") if a["name"] == "prompt_too_long"]
+
+    assert len(alarms) == 1
+    assert "episodes are left out: " in alarms[0]
+    assert ending(world, "wordy")["result"]["step"] == 4
 
 
 def test_a_run_of_another_job_is_left_alone(world):
