@@ -176,9 +176,7 @@ class ScoreRow(Base):
 
     __tablename__ = "scores"
     checkpoint_id: Mapped[str] = mapped_column(ForeignKey("checkpoints.id"), primary_key=True)
-    episode_id: Mapped[str] = mapped_column(
-        ForeignKey("episodes.id"), primary_key=True, index=True
-    )
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.id"), primary_key=True, index=True)
     created_s: Mapped[float]
     mean_value: Mapped[float]
     last_value: Mapped[float]
