@@ -14,7 +14,8 @@ _exit_status = pytest.StashKey[int]()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    session.config.stash[_exit_status] = int(exitstatus)
+    if not hasattr(session.config, "workerinput"):  # a worker of xdist still has to report
+        session.config.stash[_exit_status] = int(exitstatus)
 
 
 @pytest.hookimpl(trylast=True)
