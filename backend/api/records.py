@@ -51,6 +51,8 @@ class SessionRecords:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
         self._writing: set[asyncio.Task[None]] = set()
         self._actor_pid: int | None = None
+        # Counted when folders may have changed: looking at ten thousand takes 200 ms.
+        self._num_unfinished = 0
 
     # -- reports; all return at once -----------------------------------------------------------
 
@@ -127,6 +129,17 @@ class SessionRecords:
         self.refresh()
         return result
 
+    async def decide_take[Result](self, work: Callable[[], Result]) -> Result:
+        """The same for work that changes which takes are unfinished."""
+
+        def work_and_count() -> Result:
+            try:
+                return work()
+            finally:
+                self._count_unfinished()
+
+        return await self.decide(work_and_count)
+
     # -- life ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -202,10 +215,15 @@ class SessionRecords:
             lose_distant(db, self._data_dir)
 
     def _reconcile(self) -> Reconciliation:
-        return reconcile(self._database, self._data_dir)
+        found = reconcile(self._database, self._data_dir)
+        self._num_unfinished = len(found.unfinished)
+        return found
+
+    def _count_unfinished(self) -> None:
+        self._num_unfinished = len(unfinished_takes(self._data_dir))
 
     def _read_ledger(self) -> Ledger:
-        unfinished = len(unfinished_takes(self._data_dir))
+        unfinished = self._num_unfinished
         hello = self._live.line.hello
         with self._database.read() as db:
             session_id = hello.session_id if hello else None

@@ -176,7 +176,7 @@ def episodes_router(database: Database, data_dir: Path, records: SessionRecords)
     async def recover(episode_id: str, user: Caller) -> Episode:
         """Keep an unfinished take with all its whole steps; it has no outcome until graded."""
         user.require(Role.OPERATOR, "recover a take")
-        row = await records.decide(
+        row = await records.decide_take(
             lambda: _taking(lambda: recover_take(database, data_dir, episode_id))
         )
         return Episode.of(row)
@@ -189,7 +189,7 @@ def episodes_router(database: Database, data_dir: Path, records: SessionRecords)
     async def discard(episode_id: str, user: Caller) -> Discarded:
         """Move an unfinished take to the trash folder; nothing is deleted."""
         user.require(Role.OPERATOR, "discard a take")
-        folder = await records.decide(
+        folder = await records.decide_take(
             lambda: _taking(lambda: discard_take(database, data_dir, episode_id))
         )
         return Discarded(id=episode_id, folder=str(folder.relative_to(data_dir)))

@@ -179,6 +179,7 @@ def test_one_that_calls_another_server_is_replaced(make_actor, tmp_path):
         json.dumps({"pid": os.getpid(), "pid_started_s": 0.0, "server": URL}),
         json.dumps({"pid": 2**22 + 1, "pid_started_s": 0.0, "server": URL}),
     ],
+    ids=["no json", "no server", "another start", "no process"],
 )
 def test_a_stale_note_names_nobody(make_actor, tmp_path, presence):
     """A process id alone is no proof: this test's own process must survive."""

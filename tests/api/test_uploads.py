@@ -284,6 +284,7 @@ def test_another_episode_of_the_same_id_stays_in_the_spool_and_is_spoken_of(serv
         (str(uuid.uuid4()), "upload.json", (422,)),
         (str(uuid.uuid4()), ".hidden", (422,)),
     ],
+    ids=["climbing id", "short id", "climbing name", "own name", "hidden name"],
 )
 def test_ids_and_names_cannot_leave_the_inbox(server, robot, episode_id, name, status):
     token = (server.backend.settings.data_dir / "actor.token").read_text()
