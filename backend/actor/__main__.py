@@ -277,4 +277,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    logging.shutdown()
+    # Everything is closed. A policy's native threads may be in the midst of a thought, and now and
+    # then abort an interpreter that takes itself apart in order.
+    os._exit(exit_code)

@@ -149,6 +149,7 @@ def jobs_router(runner: JobRunner, database: Database, data_dir: Path) -> APIRou
     @router.post("/{job_id}/resume", summary="Resume a job", responses=responses(404, 409))
     def resume(job_id: str, user: Caller) -> Job:
         """Queue a failed or cancelled job again with the same params."""
+        user.require(Role.LABELER, "resume a job")
         row = row_of(job_id)
         user.require(role_to_order(JobKind(row.kind), row.params), f"resume this {row.kind} job")
         return changed(lambda: runner.resume(job_id))

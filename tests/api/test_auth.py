@@ -188,7 +188,7 @@ def test_a_browser_gets_the_refusal_as_a_page(open_server):
         ("labeler", "POST", "/api/episodes/e1/discard", None),
         ("labeler", "POST", "/api/jobs", {"kind": "export", "params": {}}),
         ("labeler", "POST", "/api/jobs/j1/cancel", None),
-        ("labeler", "POST", "/api/jobs/j1/resume", None),
+        ("viewer", "POST", "/api/jobs/j1/resume", None),
     ],
 )
 def test_a_role_that_does_not_suffice_is_named(api, role, method, path, body):

@@ -281,7 +281,7 @@ def open_migrated(data_dir):
 
 def running_job(database):
     with database.read() as db:
-        running = [row for row in list_jobs(db, states=[JobState.RUNNING]).items if row.progress]
+        running = list_jobs(db, states=[JobState.RUNNING]).items
     return running[0] if running else None
 
 
