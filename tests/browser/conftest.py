@@ -11,10 +11,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from app.main import Handrail
 from backend.settings import Settings
+from tests.browser.live_page import PATIENCE_MS
 from tests.browser.scripted_actor import ScriptedActor
 
 FLAGS = [
@@ -55,6 +63,8 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = os.environ.get("HANDRAIL_CHROMIUM") or "/usr/bin/chromium"
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        # Other tests keep the machine busy meanwhile: slow is no reason to fail.
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
 

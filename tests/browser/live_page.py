@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 # Chromium, the server and the actor share two cores with other tests.
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 
 
 class LivePage:

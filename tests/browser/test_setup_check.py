@@ -12,7 +12,7 @@ from backend.robots.config import ROBOTS_DIR
 from backend.robots.folders import RobotFolders
 from backend.settings import Settings
 from tests.browser.conftest import Complaints, ServedPages
-from tests.browser.live_page import PATIENCE_MS, LivePage
+from tests.browser.live_page import LivePage
 from tests.browser.scripted_actor import ScriptedActor
 
 pytestmark = pytest.mark.browser
@@ -34,14 +34,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
     )
     with contextlib.closing(ServedPages(settings)) as served:
         yield served
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """Beside a check, which takes all of a processor, the page waits its turn."""
-    expect.set_options(timeout=3 * PATIENCE_MS)
-    yield
-    expect.set_options(timeout=None)
 
 
 def test_a_check_says_that_a_robot_may_move_and_shows_what_it_sees(

@@ -33,14 +33,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
         yield served
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    """Jobs keep the machine busy beside these pages: slow is no reason to fail."""
-    expect.set_options(timeout=30_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 def graded_take(served: ServedPages, number: int, outcome: Outcome) -> None:
     """Record an attempt."""
     take = DrawnTake(

@@ -21,7 +21,7 @@ from tests.hardware.servo import Alarm
 from tests.hardware.videofilecamera import install_plugin
 from tests.hardware.workplace import FPS, REST, Workplace
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.emulation]
 
 ALL = set(JOINTS)
 NOBODY: set[str] = set()

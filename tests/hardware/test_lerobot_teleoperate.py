@@ -12,7 +12,7 @@ from tests.hardware.arms import JOINTS
 from tests.hardware.distant_arm import DistantArm
 from tests.hardware.lerobot_program import LeRobotProgram
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.emulation]
 KEEP_S = 1 / 30
 
 
