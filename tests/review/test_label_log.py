@@ -222,7 +222,7 @@ class World:
 
 @given(st.lists(ACT, max_size=14))
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_whatever_two_people_do_the_log_gives_what_replaying_it_gives(database, monkeypatch, acts):
     # So few that undo often has to look further back.
