@@ -305,8 +305,19 @@ def _within_reach(
         acts = find(recent, author)
         if len(rows) < RECENT or _are_certain(acts, kind, recent):
             return acts
-    log = label_events(db, episode_id=episode_id, author=author)
-    return find([event_from_row(row) for row in log], author)
+    log = {row.id: row for row in label_events(db, episode_id=episode_id, author=author)}
+    if kind is LabelKind.REDO and (newest := _newest_act(db, author)) is not None:
+        # Of whichever episode, it empties the stack of what was undone.
+        log[newest.id] = newest
+    return find([event_from_row(log[id]) for id in sorted(log)], author)
+
+
+def _newest_act(db: Session, author: str) -> LabelEventRow | None:
+    moves = (LabelKind.UNDO.value, LabelKind.REDO.value)
+    theirs = select(LabelEventRow).where(
+        LabelEventRow.author == author, LabelEventRow.kind.not_in(moves)
+    )
+    return db.scalars(theirs.order_by(LabelEventRow.id.desc()).limit(1)).first()
 
 
 def _since_the_unknown(recent: list[LabelEvent]) -> list[LabelEvent]:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -189,7 +190,8 @@ def test_a_job_that_ended_while_no_server_ran_is_taken_in(world):
     id = world.submit(work_s=0.1)
     pid = world.until_begun(id).pid
     world.runner.close()
-    psutil.wait_procs([psutil.Process(pid)], timeout=10)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(timeout=10)
 
     after = world.restarted()
     after.poll()
