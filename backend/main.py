@@ -241,7 +241,8 @@ async def _make_videos(periodic: PeriodicVideos) -> None:
         try:
             await asyncio.to_thread(periodic.look)
         except Exception:
-            # A busy database today may be well again in five seconds.
+            # A busy database or a full disk may be well again in five seconds; and whatever else it
+            # was, nobody would start this task again.
             log.exception("no critic video could be ordered; trying again")
 
 

@@ -230,6 +230,7 @@ def run(options: Options) -> bool:
         try:
             loop.run()
         except Exception:
+            # The thread's outermost frame: what gets here ends the process, with its exit status.
             log.exception("the control loop failed")
             failed.set()
 

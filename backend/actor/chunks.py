@@ -227,6 +227,7 @@ class ChunkPlayer:
         try:
             chunk = model.plan(wish.sight.observation, wish.sight.task, blend)
         except Exception as error:
+            # Whatever a model raises belongs to the loop: `act` raises it there.
             with self._changed:
                 era.failure = error
             return
@@ -244,7 +245,8 @@ class ChunkPlayer:
             value = model.value(sight.observation, sight.task)
             advantage, of_step = _advantage(model, era, Judged(sight.step, value.value), sight.task)
         except Exception:
-            # A robot drives as well without its critic's opinion.
+            # A robot drives as well without its critic's opinion, and this thread must go on to
+            # the next chunk whatever a model of any making raises.
             log.exception("%s: no value of step %d", self.name, sight.step)
             return
         with self._changed:

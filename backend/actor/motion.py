@@ -154,6 +154,7 @@ class Mover:
         try:
             return self._rig.policy.act(observation)
         except Exception as error:
+            # Models of any making; the loop must hold the attempt, whatever they raise.
             raise DriverFailedError(
                 f"policy {self._rig.policy.name} failed: {type(error).__name__}: {error}"
             ) from error
@@ -162,6 +163,7 @@ class Mover:
         try:
             return self._rig.human.act(observation.state, 1 / self._rig.facts.fps)
         except Exception as error:
+            # Teleoperators are plug-ins; the loop must hold the attempt, whatever they raise.
             raise DriverFailedError(
                 f"the teleoperator failed: {type(error).__name__}: {error}"
             ) from error

@@ -112,6 +112,7 @@ class Promotions:
             except RigRefusedError as error:
                 outcome = Refused(checkpoint_id=promoted.checkpoint_id, why=str(error))
             except Exception as error:
+                # Torch, safetensors and LeRobot raise many kinds; the robot keeps its policy.
                 log.exception("checkpoint %s cannot be loaded", promoted.checkpoint_id)
                 why = f"{type(error).__name__}: {error}; the actor's log has the details"
                 outcome = Refused(checkpoint_id=promoted.checkpoint_id, why=why)

@@ -192,6 +192,7 @@ class Recorder:
         try:
             self._writer = self._create(header)
         except Exception as error:
+            # A full disk, an encoder: the loop drives on and people are told, whatever it was.
             self._fail(error)
             return
         self._events.episode_started(header)
@@ -215,6 +216,7 @@ class Recorder:
         try:
             work(self._writer)
         except Exception as error:
+            # As above: a take that cannot be written must not end the recorder's thread.
             self._fail(error)
             return False
         return True

@@ -128,6 +128,7 @@ class LeRobotRigs:
         except CheckpointUnfitError as error:
             raise RigRefusedError(str(error)) from error
         except Exception as error:
+            # Torch, safetensors and LeRobot raise many kinds; all of them speak of this checkpoint.
             log.exception("checkpoint %s cannot be loaded", policy)
             raise RigRefusedError(
                 f"checkpoint {policy} cannot be loaded: {type(error).__name__}: {error}; choose "

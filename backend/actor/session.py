@@ -101,6 +101,7 @@ class LiveSession:
             except RefusedError as error:
                 self._inbox.refuse(command, self.state.phase, error.body)
             except Exception as error:
+                # Whoever sent it waits for an answer, and the loop must go on with the robot.
                 log.exception("%s failed", command.command)
                 body = ErrorBody(
                     code="internal",
@@ -298,6 +299,7 @@ class LiveSession:
         try:
             self.rig.close()
         except Exception:
+            # Drivers raise of every kind when a cable is out; the session ends all the same.
             log.exception("%s did not close cleanly", self._robot_name)
         self.rig = None
         self.mover = None

@@ -44,6 +44,7 @@ class Succession:
         except RobotFaultError as error:
             raise RefusedError("robot_lost", f"{robot} cannot be connected: {error}") from error
         except Exception as error:
+            # Third-party robots and cameras raise of every kind; the page must say which it was.
             log.exception("opening %s with policy %s failed", robot, wanted)
             raise RefusedError(
                 "robot_lost",

@@ -109,7 +109,8 @@ class CommandPath:
             try:
                 await self._log.begin(request)
             except Exception:
-                # A stop works without a database; that it is not on record is lost data.
+                # A stop works whatever becomes of its row: who pressed it must hear that the robot
+                # stands, not what the database met. That it is not on record is lost data.
                 log.exception("stop %s could not be recorded", request.command_id)
                 return await asked
             answer = await asked

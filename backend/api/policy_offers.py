@@ -43,7 +43,8 @@ class PolicyOffers:
                 await self.look()
                 await asyncio.to_thread(self._learner.look)
             except Exception:
-                # A busy database now may be well again in a second.
+                # A busy database now may be well again in a second; and whatever else it was,
+                # nobody would start this task again, and no new policy would reach the robot.
                 log.exception("what an online learner needs could not be looked up; trying again")
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -180,6 +180,8 @@ class SessionRecords:
         try:
             self._live.ledger = await loop.run_in_executor(self._thread, write_and_read)
         except Exception:
+            # Nobody awaits this task, so whatever it was must be told to people here: database,
+            # disk, or a folder that cannot be read.
             log.exception("%s could not be written to the database", what)
             self._live.notify(
                 "error",

@@ -134,7 +134,8 @@ class JobRunner(JobOrders):
             try:
                 self.poll()
             except Exception:
-                # A full disk or a busy database today may be well again tomorrow.
+                # A full disk or a busy database today may be well again tomorrow; and whatever else
+                # it was, without this thread no job would ever start or end again.
                 logger.exception("looking after the jobs failed; trying again")
             self._wake.wait(POLL_INTERVAL_S)
 
