@@ -83,7 +83,7 @@ class LeRobotArm:
         try:
             self._robot.connect(calibrate=False)
             calibrated = self._robot.is_calibrated
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             self.close()
             raise self._fault("connect", error) from error
         if not calibrated:
@@ -105,7 +105,7 @@ class LeRobotArm:
         self._check_connected()
         try:
             values = self._robot.get_observation()
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             raise self._fault("read", error) from error
         state = np.array([values[name] for name in self.state_names], dtype=np.float32)
         if not np.isfinite(state).all():
@@ -129,7 +129,7 @@ class LeRobotArm:
             executed = self._robot.send_action(
                 dict(zip(self.action_names, bounded.tolist(), strict=True))
             )
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             raise self._fault("send an action", error) from error
         return np.array([executed[name] for name in self.action_names], dtype=np.float32)
 

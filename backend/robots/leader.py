@@ -129,7 +129,7 @@ class LeaderInput:
         try:
             self._teleop.connect(calibrate=False)
             calibrated = self._teleop.is_calibrated
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             self.close()
             raise RobotFaultError(
                 f"the leader arm {name} cannot be connected: {in_one_line(error)}. Check "
@@ -159,7 +159,7 @@ class LeaderInput:
             if self._can_follow:
                 self._teleop.disable_torque()
             present = self._read()
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             self._lose("let go of it", error)
             return
         self._offset = (self._position(state) if commanded is None else commanded) - present
@@ -183,7 +183,7 @@ class LeaderInput:
             raise LeaderLostError(self._lost)
         try:
             present = self._read()
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             self._lose("read it", error)
             raise LeaderLostError(self._lost) from error
         left = 1 - self._led_s / self._align_s if self._led_s < self._align_s else 0.0
@@ -203,7 +203,7 @@ class LeaderInput:
             return
         try:
             self._follow(self._position(state), dt_s)
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             self._lose("let it follow", error)
 
     def wants_over(self) -> bool:

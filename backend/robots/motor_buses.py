@@ -79,6 +79,6 @@ def _is_limp(bus: Any, motor: str) -> bool:
     bus.port_handler.is_using = False
     try:
         bus.disable_torque(motor, num_retry=LET_GO_RETRIES)
-    except Exception:
+    except Exception:  # drivers raise of every kind
         return False
     return True

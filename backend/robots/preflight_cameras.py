@@ -128,7 +128,7 @@ def _measure(
             last_s, now_s = now_s, clock()
             slowest_s = max(slowest_s, now_s - last_s)
             count += 1
-    except Exception as error:
+    except Exception as error:  # drivers raise of every kind
         return blocking("cameras", f"{name} gives no pictures: {in_one_line(error)}", CABLE)
     keep(name, picture)
     height, width = picture.shape[:2]

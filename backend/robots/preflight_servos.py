@@ -71,7 +71,7 @@ def check_servos(
         try:
             arm.bus.connect(handshake=False)
             found, read_s = _check_bus(arm.bus, name, command, num_reads, clock)
-        except Exception as error:
+        except Exception as error:  # drivers raise of every kind
             found = [
                 blocking(
                     "servos",

@@ -111,7 +111,7 @@ def _real(cameras: Mapping[str, Any], out: BinaryIO) -> Iterator[Pictures]:
             try:
                 pictures[name] = camera.read_latest(max_age_ms=STALE_MS)
                 tell(name, "")
-            except Exception as error:
+            except Exception as error:  # drivers raise of every kind
                 tell(name, in_one_line(error))
         if not pictures:
             # Nothing is written then, so nobody would be missed; a line finds out.
