@@ -41,7 +41,8 @@ def new_nonce(data_dir: Path) -> str:
 
 
 def _make(path: Path) -> str:
-    return _write(path, secrets.token_urlsafe(32))
+    # Letters and digits: one that began with `-` would be no argument of `--token`.
+    return _write(path, secrets.token_hex(32))
 
 
 def _write(path: Path, token: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from backend.actor.spool import NOTE_FILE, Spool
 from backend.domain import Driver, EndReason, Outcome
 from backend.episodes.format import CameraSize, EpisodeEnd, EpisodeHeader, Step
-from tests.flows.processes import ROOT
+from tests.flows.processes import ROOT, HandrailProcess, end_of, wait_for
 
 
 class DistantActor:
@@ -40,6 +40,16 @@ class DistantActor:
             )
         return self
 
+    def wait_connected(self, server: HandrailProcess) -> None:
+        """Wait until the server knows this process; one that ends fails the test at once."""
+
+        def check() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, f"the actor has ended\n{self.last_words()}"
+            return server.connected_actor() == self.process.pid
+
+        wait_for("the actor to connect", check, timeout_s=240, tell=self.last_words)
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
@@ -56,6 +66,10 @@ class DistantActor:
     @property
     def log(self) -> str:
         return (self.data_dir / "actor.log").read_text()
+
+    def last_words(self) -> str:
+        """How the log ends."""
+        return end_of(self.data_dir / "actor.log")
 
     def waiting(self) -> list[Path]:
         """What the server has not confirmed yet."""

@@ -23,8 +23,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for[T](what: str, check: Callable[[], T], *, timeout_s: float = 60.0) -> T:
-    """Poll `check` until it returns something true; say what was waited for when it does not."""
+def wait_for[T](
+    what: str, check: Callable[[], T], *, timeout_s: float = 60.0, tell: Callable[[], str] = str
+) -> T:
+    """Poll `check` until it returns something true.
+
+    Args:
+        what: Said when it does not.
+        check: Raises what is no use waiting for.
+        timeout_s: How long.
+        tell: What else to say then, such as the end of a log.
+    """
     deadline_s = time.monotonic() + timeout_s
     last: object = None
     while time.monotonic() < deadline_s:
@@ -32,7 +41,13 @@ def wait_for[T](what: str, check: Callable[[], T], *, timeout_s: float = 60.0) -
         if last:
             return last  # type: ignore[return-value]
         time.sleep(0.05)
-    raise AssertionError(f"waited {timeout_s} s for {what}; last saw {last!r}")
+    raise AssertionError(f"waited {timeout_s} s for {what}; last saw {last!r}\n{tell()}")
+
+
+def end_of(log: Path, *, lines: int = 40) -> str:
+    """The last lines of a process's log, under its name."""
+    text = log.read_text(errors="replace") if log.exists() else "there is none"
+    return "\n".join([f"--- {log}", *text.splitlines()[-lines:]])
 
 
 class HandrailProcess:
@@ -66,8 +81,17 @@ class HandrailProcess:
                 stderr=log,
                 env={**os.environ, "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")},
             )
-        wait_for("the server's health", self.healthy, timeout_s=180)
+        wait_for("the server's health", self._lives_and_is_healthy, timeout_s=180, tell=self.logs)
         return self
+
+    def logs(self) -> str:
+        """How the logs of server and actor end."""
+        return f"{end_of(self.data_dir / 'server.log')}\n{end_of(self.data_dir / 'actor.log')}"
+
+    def _lives_and_is_healthy(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the server has ended\n{self.logs()}"
+        return self.healthy()
 
     def healthy(self) -> bool:
         try:
@@ -87,14 +111,15 @@ class HandrailProcess:
             now = self.session()
             return now if now["phase"] in phases else None
 
-        return wait_for(f"phase {' or '.join(phases)}", check, timeout_s=timeout_s)
+        return wait_for(f"phase {' or '.join(phases)}", check, timeout_s=timeout_s, tell=self.logs)
 
     def wait_actor(self) -> int:
-        def check() -> int | None:
-            status = self.session()["actor"]
-            return status["pid"] if status["state"] == "connected" else None
+        return wait_for("the actor to connect", self.connected_actor, timeout_s=240, tell=self.logs)
 
-        return wait_for("the actor to connect", check, timeout_s=240)
+    def connected_actor(self) -> int | None:
+        """Process id of the actor that is connected, if one is."""
+        status = self.session()["actor"]
+        return status["pid"] if status["state"] == "connected" else None
 
     def actor_pid(self) -> int | None:
         try:

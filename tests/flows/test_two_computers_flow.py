@@ -68,7 +68,7 @@ def actor(server, proxy, tmp_path):
 def test_nothing_is_lost_between_two_computers_on_a_bad_line(server, proxy, actor):
     large = actor.spool_episode()
     actor.start()
-    server.wait_actor()
+    actor.wait_connected(server)
     with ScriptedOperator(server.port) as operator:
         operator.take()
         wait_for("the lease", lambda: operator.mine)
@@ -95,7 +95,7 @@ def test_nothing_is_lost_between_two_computers_on_a_bad_line(server, proxy, acto
 
     server.kill_server()
     server.start()
-    server.wait_actor()
+    actor.wait_connected(server)
     actor.kill()
     actor.start()
 
@@ -103,6 +103,8 @@ def test_nothing_is_lost_between_two_computers_on_a_bad_line(server, proxy, acto
         wait_for(
             f"episode {episode_id} {state}",
             lambda: episode(server, episode_id)["state"] == state,
+            timeout_s=240,
+            tell=actor.last_words,
         )
 
     arrived(large.name, "finished")
@@ -188,7 +190,7 @@ def test_an_episode_crosses_a_network_with_loss_and_delay(namespace, tmp_path: P
         )
         earlier = actor.spool_episode(num_steps=3)
         actor.start()
-        server.wait_actor()
+        actor.wait_connected(server)
         for command in ("open", "start"):
             assert server.command(command, uuid.uuid4().hex).status_code == 200
         now = wait_for(
