@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.actor.fakes import Stage
+from tests.actor.stage import Stage
 
 
 @pytest.fixture

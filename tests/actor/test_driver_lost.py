@@ -4,7 +4,7 @@ import pytest
 
 from backend.domain import Command, Driver, Phase
 from backend.wire import Notice
-from tests.actor.fakes import Stage
+from tests.actor.stage import Stage
 
 KEEP = ("ArrowUp",)
 

@@ -14,7 +14,7 @@ from backend.robots.config import ROBOTS_DIR, RobotConfig, load_robot_config
 from backend.robots.make import make_arm
 from backend.robots.preflight import check_to_open
 from backend.robots.preflight_finding import in_words, may_move
-from tests.actor.fakes import Stage
+from tests.actor.stage import Stage
 from tests.contracts.arm_contract import ArmContract
 from tests.hardware.arms import JOINTS, EmulatedArm
 from tests.hardware.cameras import FileDevice, write_video

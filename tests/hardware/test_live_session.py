@@ -6,7 +6,8 @@ import pytest
 
 from backend.actor.rigging import LeRobotRigs
 from backend.domain import Command, Driver, Phase
-from tests.actor.fakes import FakeClock, Stage
+from tests.actor.fakes import FakeClock
+from tests.actor.stage import Stage
 from tests.hardware.arms import JOINTS
 from tests.hardware.clocks import HandClock
 from tests.hardware.rigs import so101_config
