@@ -4,6 +4,8 @@ A reader never meets half a file: content is written aside, brought to the disk 
 What grows in place (steps and videos of a running episode) is not written through here.
 """
 
+import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -11,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 LOCK_FILE = "recorder.lock"
+# Of Linux's renameat2: paths as the process sees them, and swap instead of replace.
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def fsync_path(path: Path) -> None:
@@ -32,6 +38,27 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         os.fsync(file.fileno())
     aside.replace(path)
     fsync_path(path.parent)
+
+
+def exchange(path: Path, other: Path) -> bool:
+    """Let two paths of one disk change places in one step: nobody meets either of them missing.
+
+    Returns:
+        False where the system or the file system cannot; nothing was changed.
+
+    Raises:
+        OSError: One of them is not there, or may not be moved.
+    """
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    names = os.fsencode(path), os.fsencode(other)
+    if renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in CANNOT:
+        return False
+    raise OSError(number, os.strerror(number), str(path), None, str(other))
 
 
 def take_lock(path: Path) -> int:

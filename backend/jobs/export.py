@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.db.engine import open_database
-from backend.episodes.files import fsync_path, write_json
+from backend.episodes.files import write_json
 from backend.jobs.child import JobChild, JobFailedError, run_child
 from backend.jobs.export_params import (
     ExportParamsError,
     aside_path,
     dataset_path,
+    put_into_place,
     read_params,
     remove_leftovers,
 )
@@ -47,7 +48,7 @@ def export(child: JobChild) -> dict[str, Any]:
         manifest = _manifest(child, plan, aside)
         write_json(aside / MANIFEST_FILE, manifest)
         child.report(0.99, "putting it into place")
-        _put_into_place(aside, final, aside_path(child.data_dir, child.job_id, "old"))
+        put_into_place(aside, final, job_id=child.job_id)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     child.report(1.0, f"{manifest['episodes']} episodes, {manifest['frames']} frames")
@@ -151,20 +152,6 @@ def _check_disk(folder: Path, num_bytes: int) -> None:
             f"the dataset needs about {(num_bytes + SPARE_BYTES) / 1e9:.1f} GB and the disk of "
             f"{folder} has {free / 1e9:.1f} GB left: free some, or export fewer episodes"
         )
-
-
-def _put_into_place(aside: Path, final: Path, old: Path) -> None:
-    final.parent.mkdir(parents=True, exist_ok=True)
-    if final.exists():
-        final.rename(old)
-    try:
-        aside.rename(final)
-    except OSError:
-        if old.exists():
-            old.rename(final)
-        raise
-    fsync_path(final.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 if __name__ == "__main__":

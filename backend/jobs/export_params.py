@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.db.episode_queries import EpisodeFilter, EpisodeFlag
 from backend.domain import EpisodeState, Outcome
+from backend.episodes.files import exchange, fsync_path
 from backend.episodes.outcomes import EXPORT_COLUMNS
 
 DATASETS_DIR = "datasets"
@@ -90,9 +91,43 @@ def aside_path(data_dir: Path, job_id: str, part: str) -> Path:
     return data_dir / DATASETS_DIR / f".{job_id}.{part}"
 
 
+def put_into_place(aside: Path, final: Path, *, job_id: str) -> None:
+    """Let `final` be the dataset that was written aside; what it was before is removed.
+
+    Whoever reads `final` meets the one or the other. Where the system cannot exchange two folders
+    there is a moment without either; who is killed in it leaves what `remove_leftovers` puts back.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    before = final.with_name(f".{final.name}{_before_suffix(job_id)}")
+    if not final.exists():
+        aside.rename(final)
+    elif exchange(aside, final):
+        before = aside
+    else:
+        final.rename(before)
+        try:
+            aside.rename(final)
+        except OSError:
+            before.rename(final)
+            raise
+    fsync_path(final.parent)
+    shutil.rmtree(before, ignore_errors=True)
+
+
 def remove_leftovers(data_dir: Path, job_id: str) -> None:
-    """Remove what a killed export of this job left half written."""
+    """Remove what a killed export of this job left half written; put back what it had in hand."""
+    suffix = _before_suffix(job_id)
+    for before in (data_dir / DATASETS_DIR).glob(f"*/.*{suffix}"):
+        final = before.with_name(before.name.removeprefix(".").removesuffix(suffix))
+        if final.exists():
+            shutil.rmtree(before, ignore_errors=True)
+        else:
+            before.rename(final)
     shutil.rmtree(aside_path(data_dir, job_id, "new"), ignore_errors=True)
+
+
+def _before_suffix(job_id: str) -> str:
+    return f".{job_id}.before"
 
 
 def read_episodes(episodes: Any) -> EpisodeFilter:
