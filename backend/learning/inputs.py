@@ -1,7 +1,8 @@
 """Recorded observations and actions to model inputs, through the checkpoint's own processors.
 
 Training and acting run the very same steps (normaliser, prompt, tokenizer), so statistics and text
-cannot differ between them. Pictures become floats in [0, 1] here and nowhere else.
+cannot differ between them. Pictures become floats in [0, 1] here and nowhere else. Prompts come
+padded to what a checkpoint allows; what no prompt of a batch fills is cut off, as nobody reads it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,29 @@ import torch
 from jaxtyping import Float, UInt8
 from lerobot.lerobot_types import EnvTransition, TransitionKey
 from lerobot.processor import PolicyProcessorPipeline, batch_to_transition
-from lerobot.utils.constants import ACTION, OBS_IMAGES, OBS_STATE
+from lerobot.utils.constants import (
+    ACTION,
+    OBS_IMAGES,
+    OBS_LANGUAGE_ATTENTION_MASK,
+    OBS_LANGUAGE_TOKENS,
+    OBS_STATE,
+)
 from torch import Tensor
 
-from backend.learning.pi05_rl.processor_pi05_rl import WORDS_KEY, AdvantagePromptStep
+from backend.learning.pi05_rl.processor_pi05_rl import (
+    OBS_PLAIN_ATTENTION_MASK,
+    OBS_PLAIN_TOKENS,
+    WORDS_KEY,
+    AdvantagePromptStep,
+)
 from backend.learning.replay import EpisodeArrays, Observations
 
 Stats = dict[str, dict[str, np.ndarray]]
+# Tokens and their masks: the prompts, and those without a word that guidance needs besides.
+_PROMPTS = (
+    (OBS_LANGUAGE_TOKENS, OBS_LANGUAGE_ATTENTION_MASK),
+    (OBS_PLAIN_TOKENS, OBS_PLAIN_ATTENTION_MASK),
+)
 
 
 def pixels(frames: UInt8[np.ndarray, "*b h w 3"]) -> Float[Tensor, "*b 3 h w"]:
@@ -59,15 +76,23 @@ class ModelInputs:
         batch = _raw(observations)
         batch[ACTION] = torch.from_numpy(actions)
         batch[WORDS_KEY] = list(words)
-        return self._actor(batch)
+        return _without_padding(self._actor(batch))
 
     def for_critic(self, observations: Observations) -> dict[str, Any]:
         """Return pictures and the tokens of the critic's prompt."""
-        return self._critic(_raw(observations))
+        return _without_padding(self._critic(_raw(observations)))
 
     def for_acting(self, observations: Observations) -> dict[str, Any]:
         """Return what the policy samples from: the prompt says the best word."""
-        return self._actor(_raw(observations))
+        return _without_padding(self._actor(_raw(observations)))
+
+
+def _without_padding(batch: dict[str, Any]) -> dict[str, Any]:
+    """Cut the columns off that are padding in every prompt of the batch."""
+    present = [pair for pair in _PROMPTS if pair[0] in batch]
+    longest = max(int(batch[mask].sum(dim=1).max()) for _, mask in present)
+    cut = {name: batch[name][:, :longest] for pair in present for name in pair}
+    return {**batch, **cut}
 
 
 def _raw(observations: Observations) -> dict[str, Any]:
