@@ -72,25 +72,17 @@ class Settings:
     @property
     def url(self) -> str:
         """Address to open in a browser on this machine."""
-        return f"http://{self._reachable_host}:{self.port}"
+        return f"http://{host_to_open(self.host)}:{self.port}"
 
     @property
     def actor_url(self) -> str:
         """Address that an actor on this machine connects to."""
-        return f"ws://{self._reachable_host}:{self.port}"
+        return f"ws://{host_to_open(self.host)}:{self.port}"
 
     @property
     def sqlalchemy_url(self) -> str:
         """Address of the database."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'handrail.db'}"
-
-    @property
-    def _reachable_host(self) -> str:
-        if self.host == "0.0.0.0":
-            return "127.0.0.1"
-        if self.host == "::":
-            return "[::1]"
-        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def is_loopback(host: str) -> bool:
@@ -101,6 +93,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def host_to_open(host: str) -> str:
+    """How a program on this machine calls a server bound to `host`, as a URL spells it.
+
+    Every address of the machine is bound by one that nobody can call; that changes nothing in who
+    may bind it: such a server needs a token, see `is_loopback`.
+    """
+    callable_host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{callable_host}]" if ":" in callable_host else callable_host
 
 
 def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:

@@ -61,7 +61,7 @@ def test_a_wrong_value_is_refused_by_name(flags, named):
         read_settings(flags, {})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "robot.lan"])
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "192.168.1.7", "robot.lan"])
 def test_a_wider_bind_demands_a_token_and_says_why(host):
     with pytest.raises(SettingsError, match=r"move the robot.*--token or HANDRAIL_TOKEN"):
         read_settings(["--host", host], {})
@@ -93,7 +93,12 @@ def test_tokens_are_not_shown_when_settings_are_printed():
 
 @pytest.mark.parametrize(
     ("host", "url"),
-    [("0.0.0.0", "ws://127.0.0.1:7860"), ("::", "ws://[::1]:7860"), ("::1", "ws://[::1]:7860")],
+    [
+        ("", "ws://127.0.0.1:7860"),
+        ("0.0.0.0", "ws://127.0.0.1:7860"),
+        ("::", "ws://[::1]:7860"),
+        ("::1", "ws://[::1]:7860"),
+    ],
 )
 def test_the_actor_is_told_an_address_it_can_reach(host, url):
     assert Settings(host=host, tokens=((Role.ADMIN, "t"),)).actor_url == url

@@ -27,6 +27,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
+from backend.settings import host_to_open, is_loopback
+
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).resolve().parents[2] / "app" / "static"
@@ -67,7 +69,7 @@ class JogPage:
     """
 
     def __init__(self, *, host: str, port: int, token: str, clock_s: Callable[[], float]) -> None:
-        if not _is_loopback(host) and not token:
+        if not is_loopback(host) and not token:
             raise ValueError(
                 f"page_host {host!r} is reachable from other machines, and whoever reaches it can "
                 "move the robot: give --teleop.page_token too, or keep 127.0.0.1"
@@ -95,9 +97,8 @@ class JogPage:
     @property
     def url(self) -> str:
         """The address to open, token included."""
-        host = "127.0.0.1" if self._host in ("", "0.0.0.0") else self._host
         query = f"/?token={self._token}" if self._token else ""
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}{query}"
+        return f"http://{host_to_open(self._host)}:{self._port}{query}"
 
     @property
     def is_stopped(self) -> bool:
@@ -201,13 +202,6 @@ def _read(text: str | bytes) -> tuple[str, Held]:
     ):
         raise ValueError(f"held are key codes and axes are numbers, at most {MAX_HELD} of each")
     return command, (frozenset(held), tuple(float(axis) for axis in axes))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _file(path: Path) -> Response:

@@ -110,14 +110,30 @@ def test_only_files_of_the_pages_are_served(page, path):
         assert line.getresponse().status == 404
 
 
-def test_a_wider_bind_demands_a_token(clock):
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "192.168.1.7"])
+def test_a_wider_bind_demands_a_token(clock, host):
     with pytest.raises(ValueError, match="page_token"):
-        JogPage(host="0.0.0.0", port=0, token="", clock_s=clock)
+        JogPage(host=host, port=0, token="", clock_s=clock)
+
+
+def test_nobody_sees_the_page_or_drives_without_its_token(clock):
+    page = JogPage(host="0.0.0.0", port=0, token="sesame", clock_s=clock)
+    with contextlib.closing(page):
+        assert page.url.startswith("http://127.0.0.1:")
+        address, query = page.url.split("/?")
+        assert query == "token=sesame"
+        for wrong in ("", "?token=", "?token=open"):
+            assert httpx.get(f"{address}/{wrong}").status_code == 401
+            with pytest.raises(InvalidStatus) as refused:
+                connect(f"{address.replace('http', 'ws')}/keys{wrong}")
+            assert refused.value.response.status_code == 401
+        assert httpx.get(page.url).status_code == 200
+        with connect(f"{address.replace('http', 'ws')}/keys?{query}") as socket:
+            assert say(socket, [])["stopped"] is False
 
 
 def test_closing_twice_is_harmless(clock):
-    page = JogPage(host="127.0.0.1", port=0, token="sesame", clock_s=clock)
-    assert page.url.endswith("/?token=sesame")
+    page = JogPage(host="127.0.0.1", port=0, token="", clock_s=clock)
 
     page.close()
     page.close()
