@@ -1,12 +1,14 @@
 """What the learning tests share: one thread, a tiny learner."""
 
 import copy
+from pathlib import Path
 
 import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
 
+from backend.learning.checkpoints import create_tiny_checkpoint
 from backend.learning.config import LearnerConfig
 from backend.learning.config_files import load_config
 from backend.learning.embodiment import embodiment_of
@@ -65,6 +67,18 @@ def make_learner(episodes, fresh_models):
         return learner
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A checkpoint that was never trained; not to be written to."""
+    return create_tiny_checkpoint(
+        tmp_path_factory.mktemp("made") / "tiny",
+        cameras=["front"],
+        state_dim=2,
+        action_dim=2,
+        chunk_size=4,
+    )
 
 
 def debug_config(overrides: dict | None = None) -> LearnerConfig:
