@@ -1,5 +1,6 @@
 """Starting Handrail: flags, ports, and what may not be loaded."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from app.__main__ import main
@@ -53,6 +55,11 @@ def test_the_server_process_loads_neither_torch_nor_lerobot() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def is_sent_at_once(fd: int) -> bool:
+    with socket.socket(fileno=os.dup(fd)) as connection:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 def test_pages_static_files_and_api_are_served_together_and_closed_twice(tmp_path: Path) -> None:
     ready = threading.Event()
     handrail = Handrail(Settings(data_dir=tmp_path / "data", port=0, actor=False), ready=ready.set)
@@ -69,6 +76,13 @@ def test_pages_static_files_and_api_are_served_together_and_closed_twice(tmp_pat
             assert script.headers["cache-control"] == "no-cache"
             assert "javascript" in script.headers["content-type"]
             assert client.get("/api/session").json()["phase"] == "closed"
+            accepted = [
+                connection.fd
+                for connection in psutil.Process().net_connections("tcp4")
+                if connection.laddr.port == client.base_url.port and connection.raddr
+            ]
+            # Or every answer in two writes would wait 40 ms for an acknowledgement.
+            assert [is_sent_at_once(fd) for fd in accepted] == [True]
     finally:
         handrail.stop()
         thread.join(timeout=30)

@@ -132,6 +132,25 @@ def test_the_episodes_where_critic_and_label_disagree_are_found_first(
     expect(place(page)).to_have_text(f"1 of {NUM_EPISODES}")
 
 
+def test_a_step_while_the_queue_is_being_sorted_is_one_of_the_new_queue(
+    open_page: OpenPage, episodes: list[str]
+) -> None:
+    page = open_page(path="/review?order=oldest")
+    is_ready(page)
+    held: list[Route] = []
+    page.route(re.compile(r"/api/episodes\?order=newest"), lambda route: held.append(route))
+    with page.expect_request(re.compile("order=newest")):
+        page.get_by_label("order").select_option("newest")
+    page.keyboard.press("ArrowDown")
+
+    assert place(page).text_content() == f"1 of {NUM_EPISODES}"
+    held[0].continue_()
+    expect(place(page)).to_have_text(f"2 of {NUM_EPISODES}")
+    second = page.locator(".rv-row[data-index='1']")
+    expect(second).to_have_attribute("aria-selected", "true")
+    assert shown_episode(page) == second.get_attribute("data-id") != episodes[1]
+
+
 def test_thirty_episodes_are_judged_by_keyboard_alone_and_the_log_says_so(
     open_page: OpenPage, episodes: list[str], database: Database
 ) -> None:

@@ -43,6 +43,8 @@ class ReviewPage {
   #news;
   #facets = {};
   #isAway = false;
+  // Resolves once the queue that was asked for last is there.
+  #sorting = null;
   #started_ms = Date.now();
   #leaving = new AbortController();
 
@@ -130,7 +132,8 @@ class ReviewPage {
     this.#askFacets();
     try {
       const wanted = { ...this.#address.queue, order: this.#address.values.order || FIRST_ORDER };
-      if (!await this.#queue.begin(wanted)) return;
+      this.#sorting = this.#queue.begin(wanted);
+      if (!await this.#sorting) return;
     } catch (refusal) {
       this.tell("error", refusal.message, refusal.hint);
       return;
@@ -180,6 +183,8 @@ class ReviewPage {
   }
 
   async #go(step) {
+    // A step is one of the queue that was asked for, even while the server still sorts it.
+    await this.#sorting?.catch(() => {});
     const { episode } = this.#showing;
     const at = episode ? this.#queue.indexOf(episode.id) : -1;
     // Back from the end of the queue is where one came from.
