@@ -43,9 +43,9 @@ class JobType:
     # Raises ValueError for params that cannot be obeyed, before anything is queued.
     check: Callable[[Mapping[str, Any], Path], None]
     # Writes what a finished job made into its own tables.
-    record: Callable[[Session, JobRow], None]
+    record: Callable[[Session, JobRow], None] = lambda _db, _row: None
     # Removes what a killed job left half done.
-    clean_up: Callable[[Path, str], None]
+    clean_up: Callable[[Path, str], None] = lambda _data_dir, _id: None
     # Takes what the job announced while it runs; what raises is logged and changes nothing.
     take_news: Callable[[Session, JobRow, Mapping[str, Any]], None] = lambda _db, _row, _news: None
     # Seconds between asking it to stop and killing it; None: the runner's.
@@ -79,16 +79,12 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         module="backend.jobs.health",
         lane="health",
         check=health_params.check,
-        record=lambda _db, _row: None,
-        clean_up=lambda _data_dir, _id: None,
         role=health_params.role,
     ),
     JobKind.PUSH: JobType(
         module="backend.jobs.push",
         lane="push",
         check=push_params.check,
-        record=lambda _db, _row: None,
-        clean_up=lambda _data_dir, _id: None,
         role=push_params.role,
     ),
     JobKind.TRAIN: JobType(
@@ -116,8 +112,6 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         module="backend.jobs.score",
         lane=GPU_LANE,
         check=score_params.check,
-        record=lambda _db, _row: None,
-        clean_up=lambda _data_dir, _id: None,
         take_news=score_params.take_news,
         beside=score_params.beside,
     ),
@@ -125,7 +119,6 @@ JOB_TYPES: Mapping[JobKind, JobType] = {
         module="backend.jobs.video",
         lane="video",
         check=video_params.check,
-        record=lambda _db, _row: None,
         clean_up=video_params.remove_leftovers,
     ),
 }

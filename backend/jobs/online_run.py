@@ -29,6 +29,7 @@ from backend.jobs.train_news import TrainNews
 from backend.jobs.train_plan import TrainPlan
 from backend.jobs.train_probes import Probes
 from backend.jobs.train_saving import RunSaver
+from backend.jobs.train_step import train_step
 from backend.learning.arrays import EpisodeArrays
 from backend.learning.learner import Learner
 from backend.learning.pi05_rl.processor_pi05_rl import PromptTooLongError
@@ -177,15 +178,7 @@ class OnlineRun:
 
     def _step(self, learner: Learner, news: TrainNews) -> None:
         stage = learner.stage
-        try:
-            metrics = learner.train_step()
-        except FloatingPointError as error:
-            news.alarm("not_finite", learner.step, str(error))
-            raise JobFailedError(f"the run diverged in step {learner.step}: {error}") from error
-        except PromptTooLongError:
-            raise
-        except ValueError as error:
-            raise JobFailedError(f"step {learner.step} cannot be made: {error}") from error
+        metrics = train_step(learner, news)
         self._publisher.learned(stage)
         news.stepped(learner, stage, metrics)
         if self._publisher.is_due(learner.step):

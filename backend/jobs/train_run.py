@@ -21,6 +21,7 @@ from backend.jobs.train_params import TrainParams
 from backend.jobs.train_plan import TrainPlan
 from backend.jobs.train_probes import Probes
 from backend.jobs.train_saving import RunSaver
+from backend.jobs.train_step import train_step
 from backend.learning.arrays import EpisodeArrays
 from backend.learning.learner import Learner
 from backend.learning.pi05_rl.processor_pi05_rl import PromptTooLongError
@@ -131,15 +132,7 @@ class TrainingRun:
             self._saver.check_disk(learner)
         while learner.step < total:
             stage = learner.stage
-            try:
-                metrics = learner.train_step()
-            except FloatingPointError as error:
-                news.alarm("not_finite", learner.step, str(error))
-                raise JobFailedError(f"the run diverged in step {learner.step}: {error}") from error
-            except PromptTooLongError:
-                raise
-            except ValueError as error:
-                raise JobFailedError(f"step {learner.step} cannot be made: {error}") from error
+            metrics = train_step(learner, news)
             if self._ranks.is_first:
                 news.stepped(learner, stage, metrics)
             stop = self._ranks.any(self._asked_to_stop)

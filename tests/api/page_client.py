@@ -4,6 +4,8 @@ import json
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
+from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
 
@@ -38,6 +40,14 @@ class Socket:
         while not isinstance(blob := self.raw.recv(timeout=timeout_s), bytes):
             pass
         return blob
+
+    def expect_refusal(self, code: int, named: str) -> None:
+        """Wait until the server closes this connection with `code` and a reason that names it."""
+        with pytest.raises(ConnectionClosedError) as closed:
+            self.raw.recv(timeout=5)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == code
+        assert named in closed.value.rcvd.reason
 
     def close(self) -> None:
         self._open.close()

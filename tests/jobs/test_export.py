@@ -1,10 +1,6 @@
 """Real exports with LeRobot, in one child process because importing it takes ten seconds."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +13,7 @@ from backend.episodes.store import read_steps, video_path
 from backend.episodes.video import VideoReader
 from backend.intake import reconcile
 from tests.episodes.episode_fixtures import STARTED_S, make_header, record
+from tests.jobs.job_processes import run_jobs
 
 EPISODES = [("won", 25, Outcome.SUCCESS), ("lost", 40, Outcome.FAILURE), ("open", 31, Outcome.NONE)]
 
@@ -80,16 +77,7 @@ def data_dir(tmp_path_factory):
         (data_dir / "jobs" / id).mkdir(parents=True)
         orders = {"kind": "export", "params": params}
         (data_dir / "jobs" / id / "config.json").write_text(json.dumps(orders))
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(data_dir)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
+    child = run_jobs(CHILD, data_dir)
     assert child.stdout.splitlines()[-1] == "[0, 1, 0, 1, 1, 0]", child.stderr
     return data_dir
 

@@ -1,9 +1,6 @@
 """An online learner in one child process: what arrives and what is relabelled while it learns."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from backend.domain import JobState
 from backend.intake import reconcile
 from backend.jobs.label_file import LABELS_FILE, read_label_table
 from backend.learning.published_files import published_versions, weights_folder
+from tests.jobs.job_processes import run_jobs
 from tests.jobs.train_fixtures import record_graded, write_dataset, write_orders
 
 # Runs `live` while things happen to it, stops it, lets more happen, resumes it. Then the rest.
@@ -130,16 +128,7 @@ def world(tmp_path_factory):
     database.close()
     for id, params in orders.items():
         write_orders(data_dir, id, "online", **params)
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(data_dir)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert child.returncode == 0, child.stdout + child.stderr
+    child = run_jobs(CHILD, data_dir)
     codes, seen = json.loads(child.stdout.splitlines()[-1])
     assert codes == [1, 0, 0, 1, 0, 1], child.stdout + child.stderr
     return data_dir, {int(step): outcomes for step, outcomes in seen.items()}

@@ -1,10 +1,6 @@
 """Whole trainings in one child process, because importing torch and LeRobot takes ten seconds."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +8,7 @@ from safetensors.numpy import load_file
 
 from backend.jobs.label_file import LABELS_FILE, read_label_table, rethreshold
 from tests.episodes.episode_fixtures import JOINTS
+from tests.jobs.job_processes import run_jobs
 from tests.jobs.train_fixtures import prepared, record_graded, write_dataset, write_orders
 
 CHILD = """
@@ -68,16 +65,7 @@ def data_dir(tmp_path_factory):
     short = {"model.tokenizer_max_length": 9}
     write_orders(data_dir, "wordy", "train", preset="debug", overrides=short)
     write_orders(data_dir, "diverging", "train", preset="debug", run="diverging")
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(data_dir)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
+    child = run_jobs(CHILD, data_dir)
     assert child.stdout.splitlines()[-1] == "[0, 1, 0, 1, 1, 1, 1]", child.stdout + child.stderr
     return data_dir
 
