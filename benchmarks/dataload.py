@@ -32,7 +32,7 @@ from backend.jobs.train_plan import TrainPlan
 from backend.learning.config import RewardConfig
 from backend.learning.inputs import pixels
 from backend.learning.replay import EpisodeArrays
-from benchmarks.recorded_data import REPO_ID, export_episodes, record_episodes
+from benchmarks.recorded_data import REPO_ID, add_flags, export_episodes, record_as_asked
 
 CHUNK = 16
 
@@ -98,15 +98,7 @@ def frames_per_s(batches: Iterator[int], seconds: float) -> float:
 
 def measure(args: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
     """Run all ways in turns; return medians and what was measured."""
-    plan = record_episodes(
-        data_dir,
-        episodes=args.episodes,
-        steps=args.steps,
-        cameras=args.cameras,
-        width=args.width,
-        height=args.height,
-        fps=args.fps,
-    )
+    plan = record_as_asked(data_dir, args)
     root = export_episodes(data_dir, plan)
     episodes, decode_s = load_cached(data_dir, plan, args.size_px)
     # Workers first: LeRobot's open decoders do not survive a fork.
@@ -142,12 +134,7 @@ def measure(args: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--episodes", type=int, default=6)
-    parser.add_argument("--steps", type=int, default=120)
-    parser.add_argument("--cameras", type=int, default=2)
-    parser.add_argument("--width", type=int, default=320)
-    parser.add_argument("--height", type=int, default=240)
-    parser.add_argument("--fps", type=int, default=30)
+    add_flags(parser)
     parser.add_argument("--size-px", type=int, default=96, help="the model's pictures")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--workers", type=int, default=2)

@@ -1,5 +1,6 @@
 """Recorded episodes for benchmarks, and the same episodes as a LeRobot dataset: same packets."""
 
+import argparse
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,29 @@ from backend.jobs.train_plan import TrainPlan, make_train_plan
 
 JOINTS = tuple(f"joint_{number}.pos" for number in range(6))
 REPO_ID = "local/benchmark"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Let a benchmark be told how much to record; `record_as_asked` reads it."""
+    parser.add_argument("--episodes", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--cameras", type=int, default=2)
+    parser.add_argument("--width", type=int, default=320)
+    parser.add_argument("--height", type=int, default=240)
+    parser.add_argument("--fps", type=int, default=30)
+
+
+def record_as_asked(data_dir: Path, args: argparse.Namespace) -> TrainPlan:
+    """Record what the flags of `add_flags` say."""
+    return record_episodes(
+        data_dir,
+        episodes=args.episodes,
+        steps=args.steps,
+        cameras=args.cameras,
+        width=args.width,
+        height=args.height,
+        fps=args.fps,
+    )
 
 
 def record_episodes(

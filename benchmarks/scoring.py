@@ -32,7 +32,13 @@ from backend.learning.models import Models, load_models
 from backend.learning.pi05_rl.sizes import SIZES
 from backend.learning.replay import Observations
 from backend.learning.scoring import score_episode, score_observations
-from benchmarks.recorded_data import JOINTS, REPO_ID, export_episodes, record_episodes
+from benchmarks.recorded_data import (
+    JOINTS,
+    REPO_ID,
+    add_flags,
+    export_episodes,
+    record_as_asked,
+)
 
 
 def ours(models: Models, data_dir: Path, plan: TrainPlan, batch_size: int) -> np.ndarray:
@@ -75,15 +81,7 @@ def through_lerobot(models: Models, loader: torch.utils.data.DataLoader) -> np.n
 
 def measure(args: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
     """Run all ways in turns; return medians and what was measured."""
-    plan = record_episodes(
-        data_dir,
-        episodes=args.episodes,
-        steps=args.steps,
-        cameras=args.cameras,
-        width=args.width,
-        height=args.height,
-        fps=args.fps,
-    )
+    plan = record_as_asked(data_dir, args)
     root = export_episodes(data_dir, plan)
     checkpoint = create_tiny_checkpoint(
         data_dir / "checkpoints/benchmark/000000",
@@ -128,12 +126,7 @@ def measure(args: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--episodes", type=int, default=6)
-    parser.add_argument("--steps", type=int, default=120)
-    parser.add_argument("--cameras", type=int, default=2)
-    parser.add_argument("--width", type=int, default=320)
-    parser.add_argument("--height", type=int, default=240)
-    parser.add_argument("--fps", type=int, default=30)
+    add_flags(parser)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
