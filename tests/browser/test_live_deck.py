@@ -1,6 +1,8 @@
 """The panel below the pictures: keys, statistics and the learner."""
 
+import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -71,6 +73,44 @@ def test_the_learner_form_offers_what_there_is_and_starts_a_job(
     assert asked == [{"kind": "online", "params": {"preset": "debug", "start_after_episodes": 2}}]
     page.reload()
     expect(page.get_by_role("tab", name="Keys")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_learner_that_was_killed_says_so_and_goes_on_with_one_click(live: LivePage) -> None:
+    page = live.page
+    asked: list[str] = []
+    job = {"id": "j1", "kind": "online", "progress": 0.0, "ended_s": None}
+    job |= {"state": "running", "message": "step 12", "result": {"checkpoint": "live/000010"}}
+
+    def answer(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path.endswith("/resume"):
+            asked.append(path)
+            job.update(state="queued", message="waiting", ended_s=None)
+            route.fulfill(json=job)
+        else:
+            route.fulfill(json={"items": [job], "total": 1, "next_cursor": None})
+
+    page.route(lambda url: "/api/jobs" in url, answer)
+    with page.expect_response(lambda reply: "/api/jobs" in reply.url):
+        page.reload()
+    tab = page.get_by_role("tab", name="Learner")
+    expect(tab).to_have_attribute("data-alert", "no")
+    job.update(
+        state="failed", message="ended without a result (killed by SIGKILL)", ended_s=time.time()
+    )
+
+    toast = live.toasts.locator(".toast", has_text="killed by SIGKILL")
+    expect(toast.get_by_role("button", name="Resume")).to_be_enabled()
+    expect(tab).to_have_attribute("data-alert", "yes")
+    tab.click()
+    learner = page.locator("[data-part=learner]")
+    expect(learner).to_contain_text("Last learner: failed")
+    expect(learner).to_contain_text("Resume goes on from live/000010")
+    expect(tab).to_have_attribute("data-alert", "no")
+    learner.get_by_role("button", name="Resume").click()
+
+    expect(learner).to_contain_text("Waiting to learn")
+    assert asked == ["/api/jobs/j1/resume"]
 
 
 def test_sounds_are_off_until_somebody_wants_them_and_stay_so(live: LivePage) -> None:

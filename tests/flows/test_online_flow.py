@@ -12,16 +12,20 @@ import pytest
 import yaml
 
 from backend.episodes.store import read_header, read_steps
+from backend.jobs.online_orders import AUTHOR
 from backend.learning.checkpoints import create_tiny_checkpoint
 from backend.learning.published_files import read_note, weights_folder
 from tests.flows.operator_client import ScriptedOperator
-from tests.flows.processes import ROOT, HandrailProcess, wait_for
+from tests.flows.processes import ROOT, HandrailProcess, end_of, wait_for
 
 pytestmark = pytest.mark.flow
 
 # Steps without a success after which the oracle takes over.
 PATIENCE = 6
 FPS = 10
+RUN = "live"
+# Online episodes between two exports.
+EXPORT_EVERY = 4
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 
 
@@ -96,13 +100,18 @@ class Learner:
         def check() -> str:
             return self.now()["result"]["published"]["id"] if self.version() >= least else ""
 
-        return wait_for(f"version {least}", check, timeout_s=240)
+        return wait_for(f"version {least}", check, timeout_s=240, tell=self.log)
 
     def wait_episodes(self, count: int) -> None:
         def check() -> bool:
             return self.now()["result"].get("buffer", {}).get("online_episodes") == count
 
-        wait_for(f"{count} episodes to be learned from", check, timeout_s=240)
+        wait_for(f"{count} episodes to be learned from", check, timeout_s=240, tell=self.log)
+
+    def log(self) -> str:
+        """What the page and the job's log say of it last."""
+        log = end_of(self.handrail.data_dir / "jobs" / self.id / "log.txt")
+        return f"{self.now()['message']}\n{log}"
 
     def kill(self) -> None:
         row = self.now()
@@ -139,13 +148,32 @@ def handrail(tmp_path):
     process.close()
 
 
+def is_published(policy: str, *, least: int = 1) -> bool:
+    """Whether these are weights of the learner, of this version or a newer one."""
+    return policy.startswith(f"{RUN}@") and policy >= f"{RUN}@{least:06d}"
+
+
 def driven(oracle: Oracle, version: str) -> None:
     """Wait until the robot drives by this version or a newer one."""
+    least = int(version.removeprefix(f"{RUN}@"))
     wait_for(
         f"{version} to drive",
-        lambda: str(oracle.page.tick.get("policy", "")) >= version,
+        lambda: is_published(str(oracle.page.tick.get("policy", "")), least=least),
         timeout_s=240,
+        tell=oracle.handrail.logs,
     )
+
+
+def exported(handrail: HandrailProcess) -> dict[str, Any]:
+    """The dataset of the online episodes, once it has enough of them."""
+
+    def check() -> dict[str, Any] | None:
+        found = handrail.api.get("/api/datasets").raise_for_status().json()["items"]
+        mine = [one for one in found if one["repo_id"] == f"local/{RUN}-online"]
+        # Its folder comes first, then the row that says who made it.
+        return mine[0] if mine and mine[0]["origin"] else None
+
+    return wait_for("the online episodes to be exported", check, timeout_s=240, tell=handrail.logs)
 
 
 def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
@@ -157,16 +185,16 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
         handrail,
         preset="debug",
         start="start/000000",
-        run="live",
+        run=RUN,
         session_id=handrail.session()["session_id"],
         publish_every_s=4,
         checkpoint_every_s=10,
-        dataset_every_episodes=0,
+        dataset_every_episodes=EXPORT_EVERY,
     )
     try:
         # Weights go live between two attempts, and the next one bears their name.
         driven(oracle, learner.wait_version(1))
-        assert oracle.attempt() >= "live@000001"
+        assert is_published(oracle.attempt())
 
         # The learner dies; the robot goes on, and what was recorded meanwhile is caught up with.
         learner.kill()
@@ -194,7 +222,7 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
         wait_for("more than that", lambda: oracle.steps() > 2 * FPS)
         killed = handrail.actor_pid()
         handrail.kill_actor()
-        wait_for("another actor", lambda: handrail.actor_pid() != killed)
+        wait_for("another actor", lambda: handrail.actor_pid() not in (None, killed))
         handrail.wait_actor()
         (take,) = wait_for(
             "the unfinished take",
@@ -203,9 +231,12 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
         recovered = handrail.api.post(f"/api/episodes/{take['id']}/recover")
         assert recovered.is_success, recovered.text
         oracle.press("open")
-        assert oracle.attempt() >= "live@000001"
+        assert is_published(oracle.attempt(), least=reached + 1)
         # The recovered one has no grade, and is learned from all the same.
         learner.wait_episodes(6)
+        dataset = exported(handrail)
+        assert (dataset["problem"], dataset["origin"]["author"]) == ("", AUTHOR)
+        assert dataset["episodes"] >= EXPORT_EVERY
     finally:
         learner.order("cancel")
         oracle.stand_up()
@@ -234,7 +265,8 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
     result = learner.now()["result"]
     assert result["buffer"]["online_steps"] == sum(episode["num_steps"] for episode in listed)
     newest = result["published"]
-    note = read_note(weights_folder(handrail.data_dir / "checkpoints/live", newest["version"]))
+    run = handrail.data_dir / "checkpoints" / RUN
+    note = read_note(weights_folder(run, newest["version"]))
     assert (note.id, note.step) == (newest["id"], newest["step"])
 
 

@@ -35,6 +35,12 @@ export class Deck {
     this.#show("keys");
   }
 
+  // Something behind this tab wants to be looked at.
+  mark(name, wanted) {
+    setData(this.#buttons.get(name), "alert", wanted ? "yes" : "no");
+    this.#buttons.get(name).title = wanted ? "Something here wants to be looked at" : "";
+  }
+
   get shown() {
     return this.#shown;
   }

@@ -2,13 +2,17 @@
 
 import { make, setData, setShown, setText } from "./paint.js";
 import { clock } from "./units.js";
+import { sentence } from "./wording.js";
 
 const EVERY_MS = 3000;
 const AFTER_ERROR_MS = 30000;
 const ACTIVE = new Set(["queued", "running"]);
+const RESUMABLE = new Set(["failed", "cancelled"]);
 const NO_OFFLINE = "none";
 const RECORDED = "recorded";
 const USUAL_PRESET = "online";
+// A learner that failed longer ago is nobody's news.
+const NEWS_S = 3600;
 
 export class LearnerPanel {
   #root;
@@ -26,15 +30,24 @@ export class LearnerPanel {
   #message;
   #bar;
   #stop;
+  #resume;
+  #mark;
   #job = null;
+  // The first answer has come.
+  #known = false;
+  #opened = false;
+  // The end of the newest learner was looked at, by its id.
+  #seen = "";
   #asked_at = -Infinity;
   #choices = false;
   #may = false;
   #session_id = null;
 
-  constructor({ root, notices }) {
+  // `mark(failed)` is told whether a learner has failed that nobody looked at yet.
+  constructor({ root, notices, mark }) {
     this.#root = root;
     this.#notices = notices;
+    this.#mark = mark;
     this.#makeForm();
     this.#makeNow();
     root.append(this.#form, this.#now);
@@ -91,8 +104,14 @@ export class LearnerPanel {
       this.#stop.blur();
       this.#cancel();
     });
+    this.#resume = make("button", "small", "Resume");
+    this.#resume.type = "button";
+    this.#resume.addEventListener("click", () => {
+      this.#resume.blur();
+      this.#goOn();
+    });
     const buttons = make("div", "learner-buttons");
-    buttons.append(follow, this.#stop);
+    buttons.append(follow, this.#stop, this.#resume);
     this.#now.append(this.#state, this.#message, this.#bar, this.#weights, buttons);
   }
 
@@ -106,18 +125,34 @@ export class LearnerPanel {
     this.#session_id = view.session?.session_id ?? null;
     this.#begin.disabled = !this.#may || this.#preset.options.length === 0;
     this.#begin.title = this.#may ? "" : "Your role may watch, not start jobs.";
-    this.#stop.disabled = !this.#may;
+    this.#stop.disabled = this.#resume.disabled = !this.#may;
+    this.#resume.title = this.#may ? "Goes on with the same settings" : "Your role may watch, not start jobs.";
+    this.#markFailed(view.serverNow_s);
     setText(this.#weights, weightsNote(view));
+    if (!this.#root.hidden && !this.#opened) {
+      this.#opened = true;
+      this.#asked_at = -Infinity;
+    }
     const due = performance.now() - this.#asked_at > EVERY_MS;
-    if (view.linked && due && (!this.#root.hidden || this.#active)) this.#ask();
+    if (view.linked && due && (!this.#root.hidden || this.#active || !this.#known)) this.#ask();
+  }
+
+  #markFailed(now_s) {
+    const job = this.#job;
+    const failed = job?.state === "failed" && now_s - job.ended_s < NEWS_S;
+    if (failed && !this.#root.hidden) this.#seen = job.id + job.ended_s;
+    this.#mark(failed && this.#seen !== job.id + job.ended_s);
   }
 
   async #ask() {
     this.#asked_at = performance.now();
     try {
-      if (!this.#choices) await this.#fetchChoices();
+      if (!this.#choices && !this.#root.hidden) await this.#fetchChoices();
       const found = await get("/api/jobs?kind=online&limit=1");
+      const learned = this.#active;
       this.#job = found.items[0] ?? null;
+      this.#known = true;
+      if (learned && this.#job?.state === "failed") this.#sayFailed();
       this.#showJob();
     } catch (error) {
       this.#asked_at += AFTER_ERROR_MS;
@@ -182,6 +217,23 @@ export class LearnerPanel {
     }
   }
 
+  async #goOn() {
+    try {
+      this.#job = await post(`/api/jobs/${this.#job.id}/resume`, {});
+      this.#notices.toast("info", "The learner goes on.", { hint: "It loads its last checkpoint and takes in what was recorded meanwhile." });
+      this.#showJob();
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  #sayFailed() {
+    const actions = this.#may ? [{ label: "Resume", does: () => this.#goOn() }] : [];
+    this.#notices.toast("error", `The learner has ended: ${this.#job.message}`, {
+      hint: "The robot goes on with what drives it, and nothing that is recorded is lost.", key: "learner-ended", actions,
+    });
+  }
+
   #say(error) {
     this.#notices.toast("warning", error.message, { hint: error.hint ?? "", key: "learner" });
   }
@@ -192,14 +244,28 @@ export class LearnerPanel {
     setShown(this.#form, !active);
     setShown(this.#now, active || job !== null);
     setShown(this.#stop, active);
+    const resumable = !active && RESUMABLE.has(job?.state);
+    setShown(this.#resume, resumable);
+    // How it ended needs the room.
+    setShown(this.#weights, !resumable);
     setData(this.#now, "state", job?.state ?? "none");
     if (job === null) return;
     setText(this.#state, active ? { queued: "Waiting to learn", running: "Learning" }[job.state] : `Last learner: ${job.state}`);
-    setText(this.#message, job.message);
+    const message = active ? job.message : endNote(job);
+    setText(this.#message, message);
+    this.#message.title = message;
     // Learning that has no end has no share of it.
     setShown(this.#bar, active && job.progress > 0);
     this.#bar.value = job.progress;
   }
+}
+
+// How a learner ended, and what becomes of it when it is resumed.
+export function endNote({ state, message, result }) {
+  if (!RESUMABLE.has(state)) return message;
+  const ended = state === "cancelled" ? "Stopped." : sentence(message);
+  const from = result?.checkpoint ? `goes on from ${result.checkpoint}` : "begins again";
+  return `${ended} Resume ${from} and takes in what was recorded meanwhile.`;
 }
 
 // How new the weights are that drive, and which come next.

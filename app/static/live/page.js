@@ -81,7 +81,9 @@ class LivePage {
       root: parts.jog, note: parts["deck-note"], signal, touch: (codes) => this.#hold("touch", codes),
     });
     this.statistics = new StatisticsPanel({ root: parts.statistics });
-    this.learner = new LearnerPanel({ root: parts.learner, notices: this.notices });
+    this.learner = new LearnerPanel({
+      root: parts.learner, notices: this.notices, mark: (failed) => this.deck.mark("learner", failed),
+    });
     this.deck = new Deck({
       tabs: parts["deck-tabs"], panels: [parts.jog, parts.statistics, parts.learner],
       changed: () => this.jog.releaseAll(),

@@ -39,7 +39,7 @@ export function isMoving(phase) {
 }
 
 // A reason as a whole sentence.
-function sentence(words) {
+export function sentence(words) {
   const text = words.charAt(0).toUpperCase() + words.slice(1);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
