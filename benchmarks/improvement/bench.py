@@ -18,9 +18,11 @@ import numpy as np
 from backend.control import ActingPolicy, Arm
 from backend.domain import Outcome
 from backend.episodes.files import write_json
+from backend.learning.checkpoints import checkpoint_steps, step_folder
 from backend.learning.models import load_models
 from backend.robots.experts import ClumsyExpert, make_expert
 from benchmarks.improvement.cells import Cell
+from benchmarks.improvement.demonstrators import HaltingHand
 from benchmarks.improvement.learning import load_episodes, patient, successes, train
 from benchmarks.improvement.measures import Rate, judge_critic, per_hour
 from benchmarks.improvement.operators import Oracle, OracleRules
@@ -92,8 +94,8 @@ class Bench:
             attempts = self._attempt(
                 cell,
                 setting.demonstrations,
-                make_policy=self._clumsy(cell),
-                helps_share=0.0,
+                make_policy=self._demonstrator(cell),
+                rules=OracleRules(limit_s=setting.demonstration_limit_s or setting.limit_s),
                 data_dir=self.data_dir,
                 scenes=self._seed,
             )
@@ -102,7 +104,7 @@ class Bench:
                 cell,
                 setting.attempts,
                 make_policy=self._checkpoint(cell.driver, cell),
-                helps_share=setting.helps_share,
+                rules=OracleRules(limit_s=setting.limit_s, helps_share=setting.helps_share),
                 data_dir=self.data_dir,
                 scenes=crc32(f"{cell.name} {self._seed} scenes".encode()),
             )
@@ -123,11 +125,15 @@ class Bench:
         if cell.method in ("untrained", "demos", "successes"):
             episodes = successes(episodes)
         run = self.data_dir / "checkpoints" / cell.name
-        # A killed run leaves half of one; it is made again.
-        shutil.rmtree(run, ignore_errors=True)
         start = None if cell.start is None else self._folder(cell.start)
         config = setting.learner_config(cell.method, seed=self._seed, start=start)
-        checkpoint = train(config, episodes, run, told=lambda line: self._say(cell, line))
+        last = config.schedule.total_steps
+        # A run that was killed on the way is made again; one that was killed while it was
+        # evaluated need not be.
+        if last not in checkpoint_steps(run):
+            shutil.rmtree(run, ignore_errors=True)
+            train(config, episodes, run, told=lambda line: self._say(cell, line))
+        checkpoint = step_folder(run, last)
         return {
             "kind": "train",
             "method": cell.method,
@@ -148,7 +154,7 @@ class Bench:
             make_policy=patient(
                 checkpoint, task=config.task, replan=setting.replan, seed=self._seed
             ),
-            helps_share=0.0,
+            rules=OracleRules(limit_s=setting.limit_s),
             data_dir=aside,
             scenes=EVALUATION_SCENES + self._seed,
         )
@@ -183,12 +189,11 @@ class Bench:
         count: int,
         *,
         make_policy: Callable[[Arm], ActingPolicy],
-        helps_share: float,
+        rules: OracleRules,
         data_dir: Path,
         scenes: int,
     ) -> list[Attempted]:
-        setting, config = self._setting, self._setting.robot_config()
-        rules = OracleRules(limit_s=setting.limit_s, helps_share=helps_share)
+        config = self._setting.robot_config()
         attempts = []
         number = list(self._cells).index(cell.name)
         with Station(
@@ -206,15 +211,18 @@ class Bench:
                     self._say(cell, f"{len(attempts)} of {count} attempts: {_counts(attempts)}")
         return attempts
 
-    def _clumsy(self, cell: Cell) -> Callable[[Arm], ActingPolicy]:
-        config, slips, rng = (
-            self._setting.robot_config(),
-            self._setting.slips,
-            self._rng(cell, "slips"),
-        )
-        return lambda arm: ClumsyExpert(
-            make_expert(config, arm), fps=config.fps, slips=slips, rng=rng
-        )
+    def _demonstrator(self, cell: Cell) -> Callable[[Arm], ActingPolicy]:
+        setting, config = self._setting, self._setting.robot_config()
+        slipping, halting = self._rng(cell, "slips"), self._rng(cell, "halts")
+
+        def make(arm: Arm) -> ActingPolicy:
+            expert = make_expert(config, arm)
+            clumsy = ClumsyExpert(expert, fps=config.fps, slips=setting.slips, rng=slipping)
+            if setting.halts is None:
+                return clumsy
+            return HaltingHand(clumsy, fps=config.fps, halts=setting.halts, rng=halting)
+
+        return make
 
     def _checkpoint(self, driver: str, cell: Cell) -> Callable[[Arm], ActingPolicy]:
         return patient(

@@ -1,14 +1,14 @@
 """The cells of the comparison and what each one needs: data, no doing.
 
     demonstrations        the clumsy expert's attempts
-    untrained             one update of that: how often flailing over their poses succeeds
     demos                 imitates those that succeeded; its policy drives the first round
-    demos-longer          the same data, on from there, for as many updates as the others get
     round1                that policy's attempts, graded, some of them rescued
     seed1, recap1         the presets, on everything so far, from the weights of `demos`
     seed-round2, …        their own policies' attempts; then seed2, recap2, …
     successes             imitates all that succeeded of what `recap` learned from at last, from the
                           weights of `demos` too
+    demos-longer          the demonstrations alone, from the weights of `demos`, as many updates
+    untrained             one update: how often flailing over the demonstrations' poses succeeds
 
 A cell that trains also evaluates. Every cell belongs to one seed.
 """
@@ -47,14 +47,6 @@ def cells_of(setting: Setting) -> list[Cell]:
         Cell(name="demonstrations", kind="record"),
         Cell(name="demos", kind="train", method="demos", recordings=first[:1]),
         Cell(name="round1", kind="record", driver="demos"),
-        Cell(
-            name="demos-longer",
-            kind="train",
-            method="demos",
-            recordings=first[:1],
-            start="demos",
-        ),
-        Cell(name="untrained", kind="train", method="untrained", recordings=first[:1]),
     ]
     learned_from = dict.fromkeys(PRESETS, first)
     for number in range(1, setting.rounds + 1):
@@ -72,13 +64,21 @@ def cells_of(setting: Setting) -> list[Cell]:
                     start="demos",
                 )
             )
-    cells.append(
+    return [
+        *cells,
         Cell(
             name="successes",
             kind="train",
             method="successes",
             recordings=learned_from["recap"],
             start="demos",
-        )
-    )
-    return cells
+        ),
+        Cell(
+            name="demos-longer",
+            kind="train",
+            method="demos",
+            recordings=first[:1],
+            start="demos",
+        ),
+        Cell(name="untrained", kind="train", method="untrained", recordings=first[:1]),
+    ]

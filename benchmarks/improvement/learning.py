@@ -77,8 +77,8 @@ def train(
     run: Path,
     *,
     told: Callable[[str], None],
-) -> Path:
-    """Train from the beginning and return the last checkpoint's folder.
+) -> None:
+    """Train from the beginning to the last checkpoint.
 
     Args:
         config: What and how long.
@@ -98,7 +98,7 @@ def train(
             told(f"step {step} {(time.monotonic() - began_s) / step:.3f} s/step  {recent}")
             seen.clear()
 
-    return run_training(learner, run, on_step=on_step)
+    run_training(learner, run, on_step=on_step)
 
 
 class PatientPolicy:

@@ -12,9 +12,10 @@ from backend.learning.config import LearnerConfig
 from backend.learning.config_files import load_config
 from backend.robots.config import RobotConfig, SceneConfig, load_robot_config
 from backend.robots.experts import Slips
+from benchmarks.improvement.demonstrators import Halts
 
 # Methods that collect attempts of their own in later rounds.
-PRESETS = ("seed", "recap")
+PRESETS = ("recap", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,10 @@ class Setting:
     # Attempts of the clumsy expert; those that succeed are the demonstrations.
     demonstrations: int = 80
     slips: Slips = field(default_factory=Slips)
+    # How the expert's hand stops now and then; None: never.
+    halts: Halts | None = None
+    # Time a demonstration may take, seconds; None: that of an attempt.
+    demonstration_limit_s: float | None = None
     # Rounds of collecting and training, and attempts of each.
     rounds: int = 1
     attempts: int = 60
@@ -113,6 +118,20 @@ SETTINGS = {
             limit_s=5.0,
             actor_steps=1200,
             critic_steps=400,
+        ),
+        Setting(
+            name="halting",
+            robot="so101_sim_touch",
+            scene={"spawn_half_angle_deg": 45.0, "touch_margin_m": 0.01},
+            slips=Slips(share=0.3, noticed_share=1.0, notices_s=(0.5, 1.5)),
+            halts=Halts(every_s=0.8, lasts_s=(0.5, 1.5)),
+            demonstration_limit_s=8.0,
+            limit_s=4.0,
+            helps_share=0.3,
+            actor_steps=1000,
+            critic_steps=300,
+            # Three quarters of what it learns from makes headway; halts are the rest.
+            recap_overrides={"words.positive_fraction": 0.6},
         ),
         Setting(
             name="pick",

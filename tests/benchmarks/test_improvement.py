@@ -11,7 +11,10 @@ from backend.control import Observation
 from backend.domain import Command, Driver, Outcome
 from backend.episodes.store import read_end, read_header, read_steps
 from backend.robots.experts import make_expert
-from benchmarks.improvement.cells import cells_of
+from benchmarks.improvement import bench as bench_module
+from benchmarks.improvement.bench import Bench
+from benchmarks.improvement.cells import Cell, cells_of
+from benchmarks.improvement.demonstrators import HaltingHand, Halts
 from benchmarks.improvement.measures import Rate, per_hour
 from benchmarks.improvement.operators import Oracle, OracleRules
 from benchmarks.improvement.setting import SETTINGS, quick
@@ -102,6 +105,70 @@ def test_the_oracle_takes_over_once_the_arm_makes_no_headway():
     # From there on it has its own time.
     assert helper.look(seen(), step=60, is_human=True) is None
     assert helper.look(seen(), step=70, is_human=True) is Command.FAILURE
+
+
+class Counting:
+    """Says how often it was asked."""
+
+    name = "counting"
+    checkpoint_id = None
+
+    def reset(self):
+        self.asked = 0
+
+    def act(self, observation):
+        self.asked += 1
+        return np.array([self.asked], np.float32)
+
+
+def test_a_halting_hand_stays_where_it_was_and_goes_on_from_there():
+    halts = Halts(every_s=0.5, lasts_s=(0.3, 0.3))
+    hand = HaltingHand(Counting(), fps=10, halts=halts, rng=np.random.default_rng(0))
+
+    actions = [float(hand.act(seen())[0]) for _ in range(400)]
+
+    # It repeats itself or takes the next step, and leaves none out.
+    steps = np.diff(actions)
+    assert set(steps) == {0.0, 1.0}
+    # Every halt lasts three steps, however they follow each other.
+    moving = np.flatnonzero(steps)
+    gaps = np.diff(moving) - 1
+    assert set(gaps) <= {0, 3}
+    # Half a second of moving between two halts of 0.3 s.
+    assert np.mean(steps) == pytest.approx(0.5 / 0.8, abs=0.1)
+    hand.reset()
+    assert float(hand.act(seen())[0]) == 1.0
+
+
+def test_halts_need_a_time_between_them():
+    with pytest.raises(ValueError, match="above 0"):
+        Halts(every_s=0, lasts_s=(0.5, 1.0))
+
+
+def test_what_was_trained_before_a_kill_is_evaluated_and_not_trained_again(tmp_path, monkeypatch):
+    setting = quick(TOUCH)
+    cell = Cell(name="demos", kind="train", method="demos")
+    steps = setting.learner_config("demos", seed=0).schedule.total_steps
+    trained = []
+
+    def train(config, episodes, run, *, told):
+        trained.append(run.name)
+        (run / f"{steps:06d}" / "pretrained_model").mkdir(parents=True)
+
+    def killed(self, cell, checkpoint):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench_module, "load_episodes", lambda data_dir, ids: [])
+    monkeypatch.setattr(bench_module, "train", train)
+    monkeypatch.setattr(Bench, "_evaluate", killed)
+    bench = Bench(setting, [cell], seed=0, out=tmp_path, told=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    monkeypatch.setattr(Bench, "_evaluate", lambda self, cell, checkpoint: {"success": 0.5})
+    bench.run()
+
+    assert trained == ["demos"]
+    assert bench.result("demos")["checkpoint"] == f"demos/{steps:06d}"
 
 
 def test_a_station_records_through_the_actor_what_policy_and_oracle_do(tmp_path):
