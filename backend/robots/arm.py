@@ -11,6 +11,7 @@ no keyboard listener is ever created.
 
 import atexit
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from lerobot.robots.robot import Robot
 from backend.control import Ailment, Limits, Observation, RobotFaultError
 from backend.robots.arm_cameras import ArmCameras
 from backend.robots.config import RobotConfig, RobotConfigError, suggest
-from backend.robots.motor_buses import in_one_line, let_go
+from backend.robots.motor_buses import ask_afresh, in_one_line, let_go
 from backend.robots.servo_watch import ServoWatch
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class LeRobotArm:
         # However the process ends, an arm that was connected is let go of.
         atexit.register(self.close)
         self._is_connected = True
+        ask_afresh(self._robot)
         try:
             self._robot.connect(calibrate=False)
             calibrated = self._robot.is_calibrated
@@ -141,6 +143,10 @@ class LeRobotArm:
     def newest_frames(self) -> dict[str, tuple[np.ndarray, float]]:
         """What LeRobot's camera threads took last, without waiting for the next step."""
         return self._cameras.newest(wall_s=self._wall_s())
+
+    def camera_threads(self) -> list[threading.Thread]:
+        """LeRobot's own, which take the pictures."""
+        return self._cameras.threads()
 
     def position(self, state: np.ndarray) -> np.ndarray:
         # A velocity holds by being zero.

@@ -5,6 +5,7 @@ Both pass through here, so that recordings, page and policies see the same part 
 """
 
 import logging
+import threading
 import time
 from typing import Any
 
@@ -89,6 +90,11 @@ class ArmCameras:
             captured = getattr(self._devices.get(name), "latest_timestamp", None)
             times[name] = wall_s if captured is None else wall_s - (counter - captured)
         return times
+
+    def threads(self) -> list[threading.Thread]:
+        """LeRobot's threads that read the cameras now; a simulator's pictures need none."""
+        threads = [getattr(camera, "thread", None) for camera in self._devices.values()]
+        return [thread for thread in threads if isinstance(thread, threading.Thread)]
 
     def gone(self) -> list[str]:
         """The cameras that do not answer any more."""

@@ -28,7 +28,7 @@ from lerobot.teleoperators.utils import make_teleoperator_from_config
 
 from backend.control import Ailment, Arm, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError
-from backend.robots.motor_buses import in_one_line, let_go
+from backend.robots.motor_buses import ask_afresh, in_one_line, let_go
 from backend.robots.servo_watch import ServoWatch
 
 logger = logging.getLogger(__name__)
@@ -126,6 +126,7 @@ class LeaderInput:
             RobotFaultError: It does not answer or is not calibrated; says what to do.
         """
         name, teleop_id = self._name, self._teleop.id
+        ask_afresh(self._teleop)
         try:
             self._teleop.connect(calibrate=False)
             calibrated = self._teleop.is_calibrated

@@ -1,10 +1,15 @@
-"""The motor buses inside a LeRobot device, and how to let go of one that is half broken.
+"""The motor buses inside a LeRobot device: what LeRobot 0.6.1 leaves undone on them.
 
-LeRobot 0.6.1 turns torque off motor by motor and stops at the first that does not answer: those
-after it stay stiff, the port stays open and the cameras go on. `let_go` goes on to the last motor.
+It turns torque off motor by motor and stops at the first that does not answer: those after it stay
+stiff, the port stays open and the cameras go on. `let_go` goes on to the last motor.
+
+A read that fails half way leaves the other motors' replies in the port. LeRobot takes them for the
+answer to whatever it asks next: positions of a step ago, for ever, or half a position for a servo's
+alarms. With `ask_afresh` they are thrown away before anything is asked.
 """
 
 import contextlib
+import functools
 import logging
 from typing import Any
 
@@ -27,6 +32,18 @@ def arms_of(device: Any) -> dict[str, Any]:
         for prefix, part in parts.items()
         if hasattr(getattr(part, "bus", None), "motors")
     }
+
+
+def ask_afresh(device: Any) -> None:
+    """Let a LeRobot device throw away, before each question, what it did not read of the last.
+
+    For as long as the device lives, connected or not; harmless when repeated.
+    """
+    for arm in arms_of(device).values():
+        # Motors on a CAN bus have none, and no such trouble.
+        if port := getattr(arm.bus, "port_handler", None):
+            # The motors' own libraries call this before they ask, and it only waits for the line.
+            port.clearPort = functools.partial(_forget_replies, port)
 
 
 def let_go(device: Any) -> list[str]:
@@ -72,6 +89,12 @@ def close_port(bus: Any) -> None:
 def in_one_line(error: Exception) -> str:
     """What a driver said, without the line breaks and the full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _forget_replies(port: Any) -> None:
+    if num_bytes := port.getBytesAvailable():
+        port.readPort(num_bytes)
+        logger.debug("%s: %d bytes that nobody asked for", port.getPortName(), num_bytes)
 
 
 def _is_limp(bus: Any, motor: str) -> bool:

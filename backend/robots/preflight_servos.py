@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.robots.motor_buses import arms_of, close_port, in_one_line
+from backend.robots.motor_buses import arms_of, ask_afresh, close_port, in_one_line
 from backend.robots.preflight_calibration import calibrate_command
 from backend.robots.preflight_finding import Finding, blocking, ok, warning
 from backend.robots.servo_registers import (
@@ -65,6 +65,7 @@ def check_servos(
     """
     findings: list[Finding] = []
     reads_s: list[float | None] = []
+    ask_afresh(device)
     for prefix, arm in arms_of(device).items():
         name = f"{key} {prefix.rstrip('_')}".strip()
         command = calibrate_command(arm, key=key, device_type=device_type)

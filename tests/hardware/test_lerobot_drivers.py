@@ -124,6 +124,17 @@ def test_replies_garbled_for_longer_are_a_connection_error(connected, follower_a
         connected.get_observation()
 
 
+def test_replies_after_two_garbled_ones_answer_whatever_is_asked_next(connected, follower_arm):
+    follower_arm.bus.faults.corrupt(2)
+    connected.get_observation()
+
+    # Low bytes of positions, of which LeRobot thinks as alarms.
+    assert any(connected.bus.sync_read("Status", normalize=False).values())
+    # Then alarms are left, of which it makes positions that no servo has.
+    positions = connected.bus.sync_read("Present_Position", normalize=False)
+    assert all(abs(ticks) > 4095 for ticks in positions.values())
+
+
 def test_a_silent_servo_fails_the_read_and_passes_unnoticed_in_the_write(connected, follower_arm):
     follower_arm.bus.faults.silence(6)
 

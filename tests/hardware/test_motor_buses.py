@@ -1,10 +1,10 @@
-"""Letting go of an arm that is half broken."""
+"""Motor buses on which something went wrong: letting go of them, and asking them again."""
 
 import cv2
 import pytest
 
 from backend.robots.make import make_arm
-from backend.robots.motor_buses import arms_of, let_go
+from backend.robots.motor_buses import arms_of, ask_afresh, let_go
 from tests.hardware.arms import JOINTS
 from tests.hardware.cameras import FileDevice, write_video
 from tests.hardware.rigs import so101_config
@@ -65,6 +65,18 @@ def test_an_arm_whose_camera_is_gone_is_limp_although_lerobot_calls_it_not_conne
 
     assert follower_arm.torque() == set()
     FileDevice.unplugged.clear()
+
+
+def test_replies_left_over_from_a_read_that_failed_answer_no_other_question(
+    connected, follower_arm
+):
+    ask_afresh(connected)
+    for angle in (10.0, 20.0, 30.0):
+        follower_arm.grip(wrist_flex=angle)
+        follower_arm.bus.faults.corrupt(2)
+        assert connected.get_observation()["wrist_flex.pos"] == pytest.approx(angle, abs=0.1)
+        assert set(connected.bus.sync_read("Status", normalize=False).values()) == {0}
+    assert connected.get_observation()["gripper.pos"] == pytest.approx(50, abs=0.1)
 
 
 def test_a_device_without_a_motors_bus_has_no_arms():
