@@ -5,6 +5,7 @@ needs torch or LeRobot. All methods of one arm are called from one thread, the l
 simulator's GL context belongs to the thread that made it.
 """
 
+import threading
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -106,6 +107,14 @@ class LiveCameras(Protocol):
         Any thread may call, at any time, hundreds of times a second: it waits for nothing and
         raises nothing. A camera that has no picture now is left out.
         """
+
+
+@runtime_checkable
+class ThreadedCameras(Protocol):
+    """An arm whose cameras are read by threads of their own."""
+
+    def camera_threads(self) -> list[threading.Thread]:
+        """Those that run now: from `connect` to `close`."""
 
 
 class HumanInput(Protocol):

@@ -23,18 +23,22 @@ PROCESS_NICENESS = -5
 PATIENT_NICENESS = 10
 
 
-def run_on_time(priority: int) -> bool:
-    """Give the calling thread a real-time schedule; the threads it starts are ordinary again.
+def run_on_time(priority: int, *, thread: int | None = None) -> bool:
+    """Give a thread a real-time schedule; the threads it starts are ordinary again.
+
+    Args:
+        priority: One of the above.
+        thread: Its native id; None for the calling one.
 
     Returns:
-        False where the system does not permit it.
+        False where the system does not permit it, or the thread has ended.
     """
     # On Linux a schedule belongs to a thread, not to its process.
-    thread = threading.get_native_id()
+    thread = threading.get_native_id() if thread is None else thread
     try:
         schedule = os.SCHED_RR | os.SCHED_RESET_ON_FORK
         os.sched_setscheduler(thread, schedule, os.sched_param(priority))
-    except (PermissionError, AttributeError):
+    except (PermissionError, ProcessLookupError, AttributeError):
         return False
     return True
 

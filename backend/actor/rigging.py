@@ -20,9 +20,16 @@ from backend.actor.checkpoint_files import (
 )
 from backend.actor.clock import Clock
 from backend.actor.fetching import Files, NotFetchedError
+from backend.actor.priority import HELPER_PRIORITY, run_on_time
 from backend.actor.rig import Rig, RigRefusedError, RobotFacts
 from backend.checkpoints import CHECKPOINT_ID, CHECKPOINTS_DIR
-from backend.control import ActingPolicy, Arm, LeadingInput, RobotFaultError
+from backend.control import (
+    ActingPolicy,
+    Arm,
+    LeadingInput,
+    RobotFaultError,
+    ThreadedCameras,
+)
 from backend.learning.published_files import WEIGHTS_ID, weights_folder
 from backend.robots.config import ROBOTS_DIR, RobotConfig, RobotConfigError, policies_of
 from backend.robots.folders import RobotFolders
@@ -98,6 +105,7 @@ class LeRobotRigs:
         try:
             rig = replace(rig, cautions=_look_over(config))
             arm.connect()
+            _read_cameras_on_time(arm)
             if isinstance(rig.human, LeadingInput):
                 rig.human.connect()
         except BaseException:
@@ -189,6 +197,16 @@ def _look_over(config: RobotConfig) -> tuple[str, ...]:
         for finding in findings
         if finding.level is Level.WARNING and finding.check == "servos"
     )
+
+
+def _read_cameras_on_time(arm: Arm) -> None:
+    """A picture that is late for want of a processor would hold the attempt as a broken camera.
+
+    Started by the loop's thread, these would be the only ordinary ones beside it.
+    """
+    if isinstance(arm, ThreadedCameras):
+        for thread in arm.camera_threads():
+            run_on_time(HELPER_PRIORITY, thread=thread.native_id)
 
 
 def _make() -> Any:

@@ -1,14 +1,19 @@
 """A whole live session with two emulated arms: the actor's own loop, LeRobot's own drivers."""
 
+import threading
 from collections.abc import Iterator
 
+import cv2
 import pytest
 
+from backend.actor import rigging
+from backend.actor.priority import HELPER_PRIORITY
 from backend.actor.rigging import LeRobotRigs
 from backend.domain import Command, Driver, Phase
 from tests.actor.fakes import FakeClock
 from tests.actor.stage import Stage
 from tests.hardware.arms import JOINTS
+from tests.hardware.cameras import FileDevice, write_video
 from tests.hardware.clocks import HandClock
 from tests.hardware.rigs import so101_config
 
@@ -79,6 +84,30 @@ def test_pushing_the_leader_arm_takes_over(session, leader_arm):
 
     assert session.phase is Phase.HUMAN
     assert leader_arm.torque() == set()
+
+
+def test_the_threads_that_read_cameras_are_as_much_on_time_as_the_encoder(
+    tmp_path, follower_arm, monkeypatch
+):
+    monkeypatch.setattr(cv2, "VideoCapture", FileDevice)
+    asked = []
+    monkeypatch.setattr(
+        rigging, "run_on_time", lambda priority, *, thread: asked.append((priority, thread))
+    )
+    cameras = {name: write_video(tmp_path / f"{name}.mp4") for name in ("overhead", "wrist")}
+    config = so101_config(tmp_path, follower=follower_arm, cameras=cameras)
+    robot = str(config.source)
+
+    rig = LeRobotRigs(default_robot=robot, data_dir=tmp_path, clock=FakeClock()).connect(
+        robot, "hold"
+    )
+
+    threads = {thread.native_id: thread.name for thread in threading.enumerate()}
+    rig.close()
+    assert {priority for priority, _ in asked} == {HELPER_PRIORITY}
+    names = sorted(threads[thread] for _, thread in asked)
+    assert [name.endswith("_read_loop") for name in names] == [True, True]
+    assert [camera in name for camera, name in zip(cameras, names, strict=True)] == [True, True]
 
 
 def test_a_leader_arm_that_does_not_answer_refuses_to_open_and_leaves_both_limp(
