@@ -17,7 +17,7 @@ from tests.hardware.cameras import write_video
 from tests.hardware.distant_arm import DistantArm
 from tests.hardware.lerobot_program import LeRobotProgram
 
-pytestmark = [pytest.mark.flow, pytest.mark.emulation]
+pytestmark = pytest.mark.flow
 FPS = 10
 
 

@@ -6,6 +6,7 @@ actor are processes of their own, and the last two know of nothing but ports and
 
 import signal
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,7 @@ class Workplace:
         self.handrail.wait_actor()
         self.operator = ScriptedOperator(self.handrail.port)
         self.operator.take()
-        wait_for("the lease", lambda: self.page.mine)
-        self.operator.keeping = True
+        self.wait("the lease", lambda: self.page.mine)
         return self
 
     @property
@@ -80,13 +80,54 @@ class Workplace:
         assert answer["accepted"], answer
         return answer
 
+    def press_until(self, phase: str, command: str) -> None:
+        """Press a key until the answer is that it led to `phase`.
+
+        Whoever leads is held while his page is silent for a second, as it may be on a busy machine,
+        and leads again when it is back; the key means something else in between.
+        """
+        self.wait(phase, lambda: self.press(command)["phase"] == phase)
+
+    def be_there(self) -> None:
+        """From now on the page says thirty times a second that somebody is at it.
+
+        Who leads must; while the policy drives only somebody who has once begun to is missed.
+        """
+        self.page.keeping = True
+
+    def take_over(self) -> None:
+        """Press the key, and lead."""
+        self.be_there()
+        self.press_until("human", "intervene")
+
+    def wait[T](self, what: str, check: Callable[[], T], *, timeout_s: float = 60.0) -> T:
+        """Like `processes.wait_for`; what it says in vain has the page's and the logs' story."""
+        return wait_for(what, check, timeout_s=timeout_s, tell=self.story)
+
+    def story(self) -> str:
+        """What the page shows, what it was told, and how the logs end."""
+        tick = self.page.tick
+        told = "\n".join(f"{event['code']}: {event['message']}" for event in self.page.events)
+        shown = f"{tick.get('phase')}, {tick.get('reason')!r}, {tick.get('rates')}"
+        return f"{shown}\n{told}\n{self.handrail.logs()}"
+
     def wait_phase(self, *phases: str) -> None:
-        wait_for(f"phase {phases}", lambda: self.page.tick.get("phase") in phases, timeout_s=30)
+        self.wait(f"phase {phases}", lambda: self.page.tick.get("phase") in phases)
+
+    def wait_held(self, *reasons: str) -> None:
+        """Wait until the attempt is held and the page says so in these words among others."""
+
+        def is_held() -> bool:
+            tick = self.page.tick
+            said = tick.get("reason", "").lower()
+            return tick.get("phase") == "held" and all(words.lower() in said for words in reasons)
+
+        self.wait(f"held, {reasons}", is_held)
 
     def wait_steps(self, count: int) -> None:
         """Wait until the control loop has taken this many more steps."""
         begin = self.page.tick["step"]
-        wait_for(f"{count} steps", lambda: self.page.tick["step"] >= begin + count, timeout_s=30)
+        self.wait(f"{count} steps", lambda: self.page.tick["step"] >= begin + count)
 
     def begin_attempt(self) -> str:
         """Open the robot where it is closed, start an attempt; return the episode's id."""
@@ -94,16 +135,16 @@ class Workplace:
             self.press("open")
         self.wait_phase("idle")
         self.press("start")
-        wait_for("five steps", lambda: (self.page.tick["episode"] or {}).get("steps", 0) >= 5)
+        self.wait("five steps", lambda: (self.page.tick["episode"] or {}).get("steps", 0) >= 5)
         return str(self.page.tick["episode"]["id"])
 
     def notice(self, code: str) -> dict[str, Any]:
-        """Wait for a notice of this kind since `forget_notices`; return the first."""
+        """Wait for a notice of this kind since `tidy_up`; return the first."""
 
         def find() -> dict[str, Any] | None:
             return next((event for event in self.page.events if event["code"] == code), None)
 
-        found = wait_for(f"notice {code}", find, timeout_s=30)
+        found = self.wait(f"notice {code}", find)
         assert found is not None
         return found
 
@@ -115,7 +156,7 @@ class Workplace:
             found = response.json() if response.status_code == 200 else {}
             return found if found.get("state") == "finished" else None
 
-        found = wait_for(f"episode {episode_id}", find, timeout_s=30)
+        found = self.wait(f"episode {episode_id}", find)
         assert found is not None
         return found
 
@@ -127,7 +168,7 @@ class Workplace:
         pid = self.handrail.actor_pid()
         assert pid is not None
         psutil.Process(pid).send_signal(number)
-        wait_for("the actor's end", lambda: not is_running(pid), timeout_s=30)
+        self.wait("the actor's end", lambda: not is_running(pid))
         self.wait_for_actor_after(pid)
 
     def wait_for_actor_after(self, pid: int) -> None:
@@ -135,10 +176,11 @@ class Workplace:
             status = self.handrail.session()["actor"]
             return status["state"] == "connected" and status["pid"] != pid
 
-        wait_for("the next actor", find, timeout_s=120)
+        self.wait("the next actor", find, timeout_s=120)
 
     def tidy_up(self) -> None:
-        """Close the session, mend everything, let no hand touch an arm."""
+        """Close the session, mend everything, let no hand touch an arm, leave the page alone."""
+        self.page.keeping = False
         for arm in (self.follower, self.leader):
             arm.let_go()
             arm.bus.faults.clear()
