@@ -8,6 +8,7 @@ is `operators.py`.
 import importlib
 import itertools
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,8 @@ class Station:
         self._operator = operator
         self._name = operator_name
         self._ids = itertools.count()
-        self._run = f"{operator_name}-{seed}-{clock.wall_s():.0f}"
+        # Ids of commands are ids of labels too; a run that was killed has used some of its own.
+        self._run = uuid.uuid4().hex
         self._line = _Line()
         robot = decode(config, "robot", config.robot, LeRobotRobotConfig, lerobot.robots)
         # Not before `decode`, which decides how MuJoCo draws.

@@ -1,15 +1,20 @@
 """The improvement benchmark counts right, plans its cells right, and records through the actor."""
 
+import contextlib
 import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from backend.control import Observation
+from backend.db.engine import migrate, open_database, sqlite_url
+from backend.db.models import EpisodeRow
 from backend.domain import Command, Driver, Outcome
 from backend.episodes.store import read_end, read_header, read_steps
+from backend.intake import reconcile
 from backend.robots.experts import make_expert
 from benchmarks.improvement import bench as bench_module
 from benchmarks.improvement.bench import Bench
@@ -231,6 +236,29 @@ def test_the_expert_alone_needs_no_help(tmp_path):
 
     assert attempt.outcome is Outcome.SUCCESS
     assert attempt.num_human_steps == 0
+
+
+def test_a_recording_that_was_killed_can_be_made_again(tmp_path):
+    """What the killed one left stays there, and no grade of it is taken for one of the new ones."""
+    config = replace(TOUCH, cameras=()).robot_config()
+    for _ in range(2):
+        with Station(
+            config,
+            make_policy=lambda arm: make_expert(config, arm),
+            operator=Oracle(OracleRules(limit_s=0.3), fps=10, rng=np.random.default_rng(0)),
+            operator_name="oracle",
+            data_dir=tmp_path,
+            seed=5,
+            clock=SwiftClock(wall_s=0.0),
+        ) as station:
+            station.attempt(0)
+
+    migrate(sqlite_url(tmp_path))
+    with contextlib.closing(open_database(sqlite_url(tmp_path))) as database:
+        reconcile(database, tmp_path)
+        with database.read() as db:
+            outcomes = list(db.scalars(select(EpisodeRow.outcome)))
+    assert outcomes == [Outcome.FAILURE] * 2
 
 
 def test_results_of_seeds_are_pooled_and_unfinished_cells_left_out(tmp_path):
