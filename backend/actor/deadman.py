@@ -79,7 +79,8 @@ class Deadman:
         with self._lock:
             waiting = list(self._waiting)
             self._waiting.clear()
-            if waiting:
+            # What waited since before the phase says nothing of who is there now.
+            if self._arrived_s is not None and self._arrived_s >= self._phase_s:
                 self._attended = True
             return waiting
 

@@ -110,6 +110,19 @@ def test_a_program_that_never_sent_an_input_is_not_missed_while_the_policy_drive
     assert stage.phase is Phase.POLICY
 
 
+def test_a_page_that_was_there_before_the_robot_was_opened_is_not_missed_either(stage):
+    stage.keep()
+    stage.clock.time_s += 0.4
+    stage.ask(Command.OPEN)
+    stage.ask(Command.START)
+    stage.turn(2)
+    assert stage.phase is Phase.POLICY
+
+    silence(stage, 10)
+
+    assert stage.phase is Phase.POLICY
+
+
 def test_a_page_that_watched_the_policy_and_went_silent_holds_it(stage):
     stage.start()
     stage.turn(5, keeping=())
