@@ -28,7 +28,7 @@ from lerobot.teleoperators.utils import make_teleoperator_from_config
 
 from backend.control import Ailment, Arm, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError
-from backend.robots.motor_buses import ask_afresh, in_one_line, let_go
+from backend.robots.motor_buses import arms_of, ask_afresh, close_port, in_one_line, let_go
 from backend.robots.servo_watch import ServoWatch
 
 logger = logging.getLogger(__name__)
@@ -154,9 +154,11 @@ class LeaderInput:
 
     def start(self, state: np.ndarray, commanded: np.ndarray | None = None) -> None:
         """Lead from the follower's last action, else its `state`, on: torque off, no jump."""
-        self._lost = ""
+        was_lost, self._lost = bool(self._lost), ""
         self._forget_following()
         try:
+            if was_lost:
+                self._connect_anew()
             if self._can_follow:
                 self._teleop.disable_torque()
             present = self._read()
@@ -259,6 +261,14 @@ class LeaderInput:
         self._speed = self._feel.catch_up_speed
         self._path.clear()
         self._pushed_s = 0.0
+
+    def _connect_anew(self) -> None:
+        """A port whose cable was out stays dead when it is in again."""
+        arms = arms_of(self._teleop).values()
+        for arm in arms:
+            close_port(arm.bus)
+        if arms:
+            self._teleop.connect(calibrate=False)
 
     def _read(self) -> np.ndarray:
         joints = self._teleop.get_action()

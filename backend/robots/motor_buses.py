@@ -84,6 +84,8 @@ def close_port(bus: Any) -> None:
     with contextlib.suppress(Exception):
         if bus.is_connected:
             bus.port_handler.closePort()
+            # What failed with an exception has left it marked as busy.
+            bus.port_handler.is_using = False
 
 
 def in_one_line(error: Exception) -> str:

@@ -239,8 +239,12 @@ def test_a_leader_that_fails_while_it_leads_holds_the_attempt(place):
     pose = joint(place.follower)
     place.wait_steps(5)
     assert joint(place.follower) == pytest.approx(pose, abs=1)
-    # The policy may go on without it.
-    place.press("start")
+
+    place.leader.bus.plug_in()
+    place.press_until("human", "start")
+    place.wait("a limp leader", lambda: stiff(place) == (ALL, NOBODY))
+    place.leader.grip(shoulder_pan=pose + 10)
+    place.wait("the hand to lead", lambda: joint(place.follower) > pose + 8)
     place.press("abort")
     assert place.episode(episode_id)["end_reason"] == "abort"
 

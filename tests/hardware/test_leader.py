@@ -262,6 +262,21 @@ def test_taking_over_a_leader_that_is_gone_raises_nothing_until_it_should_lead(f
     following.leader.follow(state(), DT_S)
 
 
+def test_a_leader_that_is_plugged_in_again_leads_again(following):
+    following.leader.start(state())
+    following.arm.bus.unplug()
+    with pytest.raises(LeaderLostError, match="could not read it"):
+        following.leader.act(state(), DT_S)
+
+    following.arm.bus.plug_in()
+    following.leader.start(state())
+
+    following.arm.grip(wrist_flex=20.0)
+    following.clock.move(FEEL.max_align_s)
+    assert following.lead(state())[3] == pytest.approx(20.0, abs=0.2)
+    assert following.arm.torque() == set()
+
+
 def test_closing_makes_it_limp_and_may_be_repeated(following):
     following.leader.close()
     following.leader.close()
