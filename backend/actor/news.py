@@ -85,12 +85,13 @@ class News:
 
     def slow_policy(self, thoughts: Thoughts) -> None:
         """A policy is asked for actions faster than it makes them."""
+        often = "once" if thoughts.starved == 1 else f"{thoughts.starved} times"
         self.notice(
             "warning",
             "slow_policy",
-            f"the policy ran out of actions {thoughts.starved} times since it took over, and the "
-            f"robot held still: a chunk of {thoughts.chunk_size} took {thoughts.chunk_s or 0:.2f} "
-            "s; use a GPU, a checkpoint with longer chunks, or lower fps in the robot's config",
+            f"the policy ran out of actions {often} since it took over, and the robot held still: "
+            f"a chunk of {thoughts.chunk_size} took {thoughts.chunk_s or 0:.2f} s; use a GPU, a "
+            "checkpoint with longer chunks, or lower fps in the robot's config",
         )
 
     def episode_started(self, header: EpisodeHeader) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Page]
@@ -142,6 +143,61 @@ def test_the_learner_says_how_it_ended_and_what_resuming_does(
     assert note("{state: 'done', message: 'step 100', result: {}}") == "step 100"
 
 
+def test_only_uploads_that_cannot_come_are_somebodys_to_decide(
+    run: Callable[[str, str], Any],
+) -> None:
+    def stuck(state: str, *, newest_s: int) -> list[str]:
+        ids: list[str] = run(
+            "uploads_panel.js",
+            f"""m.stuckUploads({{actor: {{state: '{state}'}}, serverNow_s: 1000,
+              episode: {{id: 'recorded'}}, session: {{uploads: [
+              {{episode_id: 'recorded', share: 0, heard_s: 1, problem: ''}},
+              {{episode_id: 'old', share: 0.4, heard_s: 900, problem: ''}},
+              {{episode_id: 'new', share: 0.9, heard_s: {newest_s}, problem: ''}},
+              {{episode_id: 'bad', share: 1, heard_s: 999, problem: 'it is no episode'}}]}}
+            }}).map(upload => upload.episode_id)""",
+        )
+        return ids
+
+    assert stuck("connected", newest_s=990) == ["bad"], "they come one after the other"
+    assert stuck("lost", newest_s=990) == ["old", "bad"]
+    assert stuck("lost", newest_s=900) == ["old", "new", "bad"]
+
+
+def test_a_stuck_upload_says_why_and_is_put_away_when_somebody_is_sure(
+    open_page: OpenPage,
+) -> None:
+    page = open_page(path="/handrail-static/live/profiles.js")
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(f"{route.request.method} {urlsplit(route.request.url).path}")
+        route.fulfill(json={"id": "0123456789", "done": "discarded"})
+
+    page.route(lambda url: "/api/uploads" in url, answer)
+    page.evaluate(
+        """async () => {
+          const m = await import('/handrail-static/live/uploads_panel.js');
+          const root = document.body.appendChild(document.createElement('div'));
+          const said = document.body.appendChild(document.createElement('p'));
+          const panel = new m.UploadsPanel({root, notices: {toast: (_, words) => {
+            said.textContent = words; }}});
+          const session = {uploads: [{episode_id: '0123456789', share: 1, heard_s: 0,
+            problem: 'episode 0123456789 cannot be read'}]};
+          const view = {session, episode: null, actor: {state: 'connected'}, serverNow_s: 9,
+            mayOperate: true, linked: true};
+          setInterval(() => panel.render(view), 50); panel.render(view) }"""
+    )
+    body = page.locator("body")
+    expect(body).to_contain_text("Episode 01234567 cannot be read.")
+    page.get_by_role("button", name="Discard…").click()
+    assert asked == []
+    page.get_by_role("button", name="Put it away?").click()
+
+    expect(body).to_contain_text("in the folder “discarded” of the robot's computer")
+    assert asked == ["POST /api/uploads/0123456789/discard"]
+
+
 def test_no_key_of_a_profile_means_two_things(run: Callable[[str, str], Any]) -> None:
     profiles = run("profiles.js", "m.PROFILES")
 
@@ -242,3 +298,19 @@ def test_ids_are_made_without_a_secure_origin(run: Callable[[str, str], Any]) ->
 
     assert len(set(ids)) == 50
     assert all(len(one) == 32 for one in ids)
+
+
+def test_without_a_value_the_strip_says_which_kind_of_nothing_that_is(
+    run: Callable[[str, str], Any],
+) -> None:
+    closed, built_in, loaded, published, early = run(
+        "strip.js",
+        """[m.noValue(null, false), m.noValue({ policy: "hold" }, true),
+          m.noValue({ policy: "touch/000500" }, true), m.noValue({ policy: "touch@3" }, true),
+          m.noValue({ policy: "touch/000500", acting: {} }, true)]""",
+    )
+
+    assert "while a session is open" in closed
+    assert built_in.startswith("No critic is loaded")
+    assert loaded == published == "The critic's value appears here during an attempt."
+    assert early == "No value yet: actions come first."

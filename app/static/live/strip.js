@@ -32,10 +32,12 @@ function readPalette() {
   };
 }
 
-// Why there is no value to show.
-function noValue(tick, open) {
+// Why there is no value to show. A checkpoint's id holds its run and step, `run/step`, or the version
+// of published weights, `run@version`; the built-in policies have one word.
+export function noValue(tick, open) {
   if (!open) return "Value and driver appear here while a session is open.";
   if (tick?.acting) return "No value yet: actions come first.";
+  if (/[/@]/.test(tick?.policy ?? "")) return "The critic's value appears here during an attempt.";
   return "No critic is loaded, so there is no value to show; the lane shows who drives.";
 }
 

@@ -132,7 +132,8 @@ class ReplayPage {
         + "“Make videos” draws them: cameras side by side, value and advantage under them.";
     }
     if (outcome || q || drivenBy) return "No episode matches this filter.";
-    return "Nothing was recorded yet. Open a session on the Live page; its attempts appear here.";
+    return "Nothing was recorded yet. Open a session on the Live page, or import a dataset on the Data page; "
+      + "its episodes appear here.";
   }
 
   // The chosen episode by the chosen critic, and by the one beside it.

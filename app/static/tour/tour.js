@@ -11,7 +11,8 @@ const SMALL = "handrail.tour.small";
 const STEPS = [
   {
     title: "A policy that already tries",
-    text: "Take the lease, then Open. The simulated arm connects, and the bundled checkpoint is chosen to drive.",
+    text: "Press Open session: the simulated arm connects, and you hold the lease. The bundled checkpoint is "
+      + "chosen to drive.",
     page: "/",
   },
   {

@@ -106,7 +106,7 @@ export class StartForm {
       h("input", { type: "radio", name: "preset", value: preset.name, checked: preset.name === this.#state.preset, disabled: Boolean(preset.problem),
         on: { change: () => this.#set("preset", preset.name) } }),
       h("b", {}, preset.name), h("span", { class: "dk-quiet" }, preset.problem ? "" : counted(preset.total_steps, "step")),
-      h("span", { class: "dk-preset-about" }, preset.problem || preset.about)));
+      h("span", { class: "dk-preset-about" }, (preset.problem || preset.about).replaceAll("`", ""))));
     this.#presetChoices.replaceChildren(...cards);
     this.#basics.replaceChildren(...[
       field("start from", this.#startChoice(), "Weights that the run begins with; a checkpoint brings its own model size."),
