@@ -184,6 +184,8 @@ class LabelNewsList(Documented):
     items: list[LabelNews]
     newest: int
     """Id of the newest event of all; 0 before the first. Beyond the last item: there are more."""
+    num_episodes: int
+    """Finished and recovered episodes of all, those without a label too."""
 
 
 class Conflict(Documented):

@@ -26,7 +26,11 @@ from backend.api.label_replies import (
 from backend.api.records import SessionRecords
 from backend.api.routes_session import Caller
 from backend.db.engine import Database
-from backend.db.queries import label_events_after, newest_label_revision
+from backend.db.queries import (
+    count_final_episodes,
+    label_events_after,
+    newest_label_revision,
+)
 from backend.domain import Outcome, Role
 from backend.episodes.labels import LabelError, LabelKind
 from backend.review import (
@@ -152,6 +156,7 @@ def labels_router(database: Database, clock: Clock, records: SessionRecords) -> 
         """What was said of all episodes, for pages that follow each other. Cheap to ask often."""
         with database.read() as db:
             newest = newest_label_revision(db)
+            num_episodes = count_final_episodes(db)
             rows = [] if after == newest else label_events_after(db, after, limit=limit)
         return LabelNewsList(
             items=[
@@ -167,6 +172,7 @@ def labels_router(database: Database, clock: Clock, records: SessionRecords) -> 
                 for row, outcome in rows
             ],
             newest=newest,
+            num_episodes=num_episodes,
         )
 
     @router.post("/labels/bulk", summary="Label many episodes", responses=responses(409))

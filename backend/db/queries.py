@@ -42,6 +42,12 @@ def last_final_episode(db: Session, session_id: str) -> EpisodeRow | None:
     ).first()
 
 
+def count_final_episodes(db: Session) -> int:
+    """How many episodes there are to look at."""
+    final = EpisodeRow.state.in_([state.value for state in FINAL_STATES])
+    return db.scalar(select(func.count()).select_from(EpisodeRow).where(final)) or 0
+
+
 def newest_label_revision(db: Session) -> int:
     """Id of the newest label event of all; 0 before the first."""
     return db.scalar(select(func.max(LabelEventRow.id))) or 0

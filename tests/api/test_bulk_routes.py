@@ -131,7 +131,11 @@ def test_pages_follow_what_others_say(api, three):
         ("e3", "success"),
     ]
     assert [e["id"] for e in news(limit=1)["items"]] == [before["newest"]]
-    assert news(after=before["newest"]) == {"items": [], "newest": before["newest"]}
+    assert news(after=before["newest"]) == {
+        "items": [],
+        "newest": before["newest"],
+        "num_episodes": 3,
+    }
 
     api.post("/api/episodes/e1/labels?name=Cy", json={"new": {"outcome": "success"}})
     (event,) = news(after=before["newest"])["items"]

@@ -22,6 +22,7 @@ from backend.settings import Settings
 from tests.browser.conftest import Complaints, ServedPages
 from tests.browser.review_data import copies, drawn_episode, make_checkpoint_row, score
 from tests.browser.test_screenshots import fits
+from tests.db.database_fixtures import episode_row
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 OpenPage = Callable[..., Page]
@@ -272,7 +273,9 @@ def test_what_others_say_appears_and_a_label_on_an_outdated_view_shows_both_vers
     expect(rita.get_by_role("radio", name="success")).to_have_attribute("aria-checked", "true")
     # Rita hears nothing more of others; a question under way may still be answered.
     news = "**/api/labels/events*"
-    rita.route(news, lambda route: route.fulfill(json={"items": [], "newest": 1}))
+    rita.route(
+        news, lambda route: route.fulfill(json={"items": [], "newest": 1, "num_episodes": 1})
+    )
     for _ in range(2):
         rita.wait_for_event("requestfinished", lambda request: "labels/events" in request.url)
     bo.keyboard.press("ArrowUp")
@@ -295,6 +298,30 @@ def test_what_others_say_appears_and_a_label_on_an_outdated_view_shows_both_vers
         ("Bo", "note"),
         ("Rita", "outcome"),
     ]
+
+
+def test_episodes_that_come_meanwhile_are_offered_and_do_not_move_the_queue(
+    open_page: OpenPage, episodes: list[str], database: Database, complaints: Complaints
+) -> None:
+    page = open_page(path="/review?order=newest")
+    is_ready(page)
+    before = shown_episode(page)
+    with database.write() as db:
+        db.add(episode_row("recorded-meanwhile", started_s=2e9, session_id=None))
+    try:
+        offer = page.get_by_role("button", name="1 new episode: sort anew (R)")
+        expect(offer).to_be_visible(timeout=SLOW_MS)
+        assert shown_episode(page) == before
+        expect(place(page)).to_have_text(f"1 of {NUM_EPISODES}")
+        # Its row is all there is of it: no pictures for a film strip.
+        complaints.expected = ("recorded-meanwhile/strip.jpg",)
+        page.keyboard.press("r")
+        expect(page.locator(".rv-row[data-index='0']")).to_contain_text("reco")
+        expect(offer).to_be_hidden()
+        expect(place(page)).to_have_text(f"2 of {NUM_EPISODES + 1}")
+    finally:
+        with database.write() as db:
+            db.delete(db.get_one(EpisodeRow, "recorded-meanwhile"))
 
 
 def test_a_label_that_could_not_be_sent_is_kept_over_a_reload_and_counts_once(

@@ -1,4 +1,5 @@
-// What others say meanwhile: the newest label events of all episodes, asked for once a second.
+// What others do meanwhile: the newest label events of all episodes, and how many episodes there are.
+// Asked for once a second.
 
 import { get } from "../training/api.js";
 
@@ -9,14 +10,18 @@ export class Follow {
   // Who looks at this page, once it is known.
   myName = "";
   #heard;
+  #grown;
   #lost;
   #after = null;
+  #count = null;
   #timer = null;
   #closed = false;
 
-  // `heard(events)` gets those that are new, oldest first; `lost(is)` whether the server is away.
-  constructor({ heard, lost }) {
+  // `heard(events)` gets those that are new, oldest first; `grown(by)` is told of new episodes;
+  // `lost(is)` whether the server is away.
+  constructor({ heard, grown, lost }) {
     this.#heard = heard;
+    this.#grown = grown;
     this.#lost = lost;
   }
 
@@ -36,6 +41,8 @@ export class Follow {
       const page = await get("/api/labels/events", first ? { limit: 1 } : { after: this.#after, limit: MOST });
       this.#after = first ? page.newest : page.items.at(-1)?.id ?? Math.max(this.#after, page.newest);
       if (!first && page.items.length) this.#heard(page.items);
+      if (page.num_episodes > this.#count && this.#count !== null) this.#grown(page.num_episodes - this.#count);
+      this.#count = page.num_episodes;
       this.#lost(false);
     } catch {
       this.#lost(true);

@@ -43,6 +43,8 @@ class ReviewPage {
   #news;
   #facets = {};
   #isAway = false;
+  // Episodes that came since the queue was sorted.
+  #numNew = 0;
   // Resolves once the queue that was asked for last is there.
   #sorting = null;
   #started_ms = Date.now();
@@ -82,7 +84,7 @@ class ReviewPage {
       open: (id) => this.open(id),
       sortAnew: () => this.#begin(),
       changed: () => this.#showState(),
-      offerRefresh: () => setShown(this.#parts.refresh, true),
+      offerRefresh: () => this.#offerRefresh(),
       tell: (...words) => this.tell(...words),
     } });
     this.#orders = new LabelOrders({ desk: this.#desk, page: {
@@ -101,7 +103,7 @@ class ReviewPage {
       seek: (frame) => this.#player.seek(frame),
     } });
     this.#filters = new Filters({ root: this.#parts.filters, address: this.#address });
-    this.#follow = new Follow({ heard: (events) => this.#news.others(events, this.#follow.myName), lost: (is) => { this.#isAway = is; this.#showState(); } });
+    this.#follow = new Follow({ heard: (events) => this.#news.others(events, this.#follow.myName), grown: (by) => this.#grown(by), lost: (is) => { this.#isAway = is; this.#showState(); } });
     const { signal } = this.#leaving;
     addEventListener("popstate", () => this.#address.reread(), { signal });
     addEventListener("keydown", (event) => this.#key(event), { signal });
@@ -139,11 +141,26 @@ class ReviewPage {
       return;
     }
     this.#list.reset();
+    this.#numNew = 0;
     setShown(this.#parts.refresh, false);
     const { episode } = this.#address.values;
     if (episode) await this.open(episode);
     else if (this.#queue.loaded) await this.open(this.#queue.at(0).id, { replace: true });
     else this.#showing.blank(Object.keys({ ...this.#address.queue, order: "" }).length > 1 ? nothingMatches(() => this.#address.set(emptyQueue())) : nothingRecorded());
+  }
+
+  #grown(by) {
+    if (this.#queue.total === 0) this.#begin();
+    else {
+      this.#numNew += by;
+      this.#offerRefresh();
+    }
+  }
+
+  #offerRefresh() {
+    const what = this.#numNew ? counted(this.#numNew, "new episode") : "labels changed";
+    setText(this.#parts.refresh, `${what}: sort anew (R)`);
+    setShown(this.#parts.refresh, true);
   }
 
   async #askFacets() {
