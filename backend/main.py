@@ -52,6 +52,7 @@ from backend.api.routes_statistics import statistics_router
 from backend.api.routes_system import system_router
 from backend.api.routes_training import training_router
 from backend.api.routes_upload import upload_router
+from backend.api.routes_uploads import uploads_router
 from backend.api.routes_user import user_router
 from backend.api.routes_video_rule import video_rule_router
 from backend.db.engine import Database, migrate, open_database
@@ -127,7 +128,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
     gatekeeper = Gatekeeper(settings, machine_names=machine_names())
     token = actor_token(data_dir, os.environ)
     actor = _actor(settings, data_dir) if settings.actor else None
-    inbox = EpisodeInbox(data_dir)
+    inbox = EpisodeInbox(data_dir, wall_s=clock.wall_s)
     live = Live(
         clock=clock,
         data_dir=data_dir,
@@ -135,7 +136,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
         policy=settings.policy,
         profile=settings.profile,
         actor_process=actor.status if actor else lambda: _no_actor(settings),
-        uploads=inbox.shares,
+        uploads=inbox.coming,
     )
     jobs = JobRunner(database, data_dir, clock=clock.wall_s)
     offers = PolicyOffers(live, database, data_dir, LearnerOrders(database, jobs))
@@ -185,6 +186,7 @@ def build_backend(settings: Settings, *, clock: Clock | None = None) -> Backend:
             actor_router(live, commands, records, token=token, nonce=new_nonce(data_dir)),
             actor_files_router(data_dir, token=token),
             upload_router(inbox, live, records, token=token),
+            uploads_router(inbox, live, records, database, data_dir),
             session_router(live, commands),
             episodes_router(database, data_dir, records),
             statistics_router(database),

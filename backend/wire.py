@@ -312,6 +312,18 @@ class UploadState(Message):
     received: dict[str, int] = Field(default_factory=dict)
 
 
+class UploadOrder(Message):
+    """Server to actor: what somebody decided of an episode that the server refused for good.
+
+    `retry` brings what waits at once; `discard` moves the episode to `discarded/` of the actor's
+    data directory. Neither does anything where the episode is not one of those.
+    """
+
+    type: Literal["upload"] = "upload"
+    episode_id: str
+    order: Literal["retry", "discard"]
+
+
 class FetchPlan(Message):
     """Server to actor: what a path of its checkpoints consists of."""
 
@@ -336,7 +348,7 @@ FromActor = Annotated[
     Field(discriminator="type"),
 ]
 ToActor = Annotated[
-    CommandMessage | InputMessage | LeaseMessage | PolicyMessage | Ping,
+    CommandMessage | InputMessage | LeaseMessage | PolicyMessage | UploadOrder | Ping,
     Field(discriminator="type"),
 ]
 from_actor: TypeAdapter[FromActor] = TypeAdapter(FromActor)

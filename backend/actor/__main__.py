@@ -236,7 +236,7 @@ def run(options: Options) -> bool:
 
     try:
         uploads.start()
-        link.start(inbox=inbox, deadman=deadman, promotions=promotions)
+        link.start(inbox=inbox, deadman=deadman, promotions=promotions, decided=uploads.obey)
         thread = threading.Thread(target=work, name="loop")
         thread.start()
         while thread.is_alive():

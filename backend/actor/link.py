@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,6 +35,7 @@ from backend.wire import (
     Ping,
     PolicyMessage,
     Tick,
+    UploadOrder,
     to_actor,
 )
 
@@ -91,11 +93,22 @@ class Link:
         self._was_welcome = False
         self._complaint = ""
 
-    def start(self, *, inbox: Inbox, deadman: Deadman, promotions: Promotions) -> None:
-        """Connect, and go on connecting, until `close`."""
+    def start(
+        self,
+        *,
+        inbox: Inbox,
+        deadman: Deadman,
+        promotions: Promotions,
+        decided: Callable[[UploadOrder], None],
+    ) -> None:
+        """Connect, and go on connecting, until `close`.
+
+        `decided` takes what people decide of uploads; it returns at once.
+        """
         self._inbox = inbox
         self._deadman = deadman
         self._promotions = promotions
+        self._decided = decided
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._thread.start()
 
@@ -253,6 +266,8 @@ class Link:
         elif isinstance(message, CommandMessage):
             age_s = server_clock.age_s(sent_ms=message.sent_ms, now_ms=now_ms)
             self._inbox.submit(message, age_s=age_s)
+        elif isinstance(message, UploadOrder):
+            self._decided(message)
         elif isinstance(message, PolicyMessage):
             self._promotions.offer(
                 Promoted(

@@ -38,6 +38,8 @@ class Outbox:
         self._sent: deque[Lasting] = deque(maxlen=REPEATED)
         # Handed out by `next` and not yet confirmed by `sent`.
         self._in_hand: Lasting | None = None
+        # So was a lasting message of whatever kind.
+        self._is_handing = False
         self._started: EpisodeStarted | None = None
         self._tick: Tick | None = None
         self._frames: dict[int, bytes] = {}
@@ -93,6 +95,7 @@ class Outbox:
         self._lasting = deque([*hello, *repeated, *waiting])
         self._sent.clear()
         self._in_hand = None
+        self._is_handing = False
         self._in_flight.clear()
         self.filled.set()
 
@@ -103,6 +106,7 @@ class Outbox:
         """
         if self._lasting:
             message = self._lasting.popleft()
+            self._is_handing = True
             if isinstance(message, EpisodeFinished | Answer):
                 self._sent.append(message)
             elif isinstance(message, EpisodeStarted | Notice):
@@ -121,6 +125,7 @@ class Outbox:
     def sent(self) -> None:
         """The connection took what `next` gave."""
         self._in_hand = None
+        self._is_handing = False
 
     def _forget_notices(self) -> None:
         notices = [message for message in self._lasting if isinstance(message, Notice)]
@@ -129,5 +134,5 @@ class Outbox:
 
     @property
     def is_empty(self) -> bool:
-        """No lasting message waits."""
-        return not self._lasting
+        """No lasting message waits, and none is on its way to the connection."""
+        return not self._lasting and not self._is_handing

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.episodes.files import LOCK_FILE, is_locked, write_json
+from backend.episodes.files import LOCK_FILE, fsync_path, is_locked, write_json
 from backend.episodes.format import EpisodeHeader
+from backend.episodes.recovery import DISCARDED_DIR
 from backend.episodes.store import EpisodeWriter
 from backend.wire import FileFacts, UploadPlan
 
@@ -59,6 +60,16 @@ class Spool:
     def confirm(self, folder: Path, *, server: str, now_s: float) -> None:
         """The server has verified all of it."""
         write_json(folder / NOTE_FILE, {"server": server, "confirmed_s": now_s})
+
+    def discard(self, folder: Path) -> Path:
+        """Move an episode that will not be brought away to the trash folder; return where it is."""
+        trash = self._episodes_dir.parent / DISCARDED_DIR
+        trash.mkdir(exist_ok=True)
+        destination = trash / folder.name
+        folder.rename(destination)
+        fsync_path(trash)
+        fsync_path(self._episodes_dir)
+        return destination
 
     def make_room(self) -> list[str]:
         """Remove the oldest confirmed episodes beyond the limit; return their ids."""

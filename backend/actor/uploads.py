@@ -4,12 +4,14 @@ In parts, each with its checksum, from wherever the server says it is; a break, 
 costs at most the part that was under way. What fails is tried again, ever more slowly, for as long
 as this process lives, and by the next one after that. Episodes leave oldest first.
 
-A refusal that trying again cannot change is said once, and the episode stays in the spool.
+A refusal that trying again cannot change is said once, and the episode stays in the spool until
+somebody decides: try again, or move it to the trash folder of this computer.
 """
 
 import hashlib
 import logging
 import threading
+from collections import deque
 from pathlib import Path
 
 from backend.actor.clock import Clock
@@ -23,7 +25,7 @@ from backend.actor.server_http import (
     path_of,
 )
 from backend.actor.spool import Spool, plan_of
-from backend.wire import DIGEST_HEADER, UploadPlan, UploadState
+from backend.wire import DIGEST_HEADER, UploadOrder, UploadPlan, UploadState
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Uploads:
         # Not tried before something is new; spoken of once.
         self._refused: set[str] = set()
         self._told: set[str] = set()
+        self._orders: deque[UploadOrder] = deque()
         self._complaint = ""
         self._thread: threading.Thread | None = None
 
@@ -74,6 +77,11 @@ class Uploads:
 
     def wake(self) -> None:
         """There is a new episode, or a new connection; any thread."""
+        self._wake.set()
+
+    def obey(self, order: UploadOrder) -> None:
+        """Take what somebody decided; any thread, returns at once."""
+        self._orders.append(order)
         self._wake.set()
 
     def close(self, timeout_s: float = 5.0) -> None:
@@ -102,8 +110,13 @@ class Uploads:
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
 
     def bring_all(self) -> bool:
-        """Bring what waits; False where some of it has to be tried again."""
+        """Do what was decided, then bring what waits.
+
+        Returns:
+            False where some of it has to be tried again.
+        """
         try:
+            self._obey()
             for folder in self._spool.waiting():
                 if folder.name not in self._refused:
                     self._bring(folder)
@@ -122,6 +135,29 @@ class Uploads:
                 "to keep its spool within its limit",
             )
         return True
+
+    def _obey(self) -> None:
+        while self._orders:
+            order = self._orders.popleft()
+            if order.order == "retry":
+                # Told again if it is refused again: somebody waits for the answer.
+                self._refused.discard(order.episode_id)
+                self._told.discard(order.episode_id)
+            else:
+                self._discard(order.episode_id)
+
+    def _discard(self, episode_id: str) -> None:
+        """Put away an episode that the server refused for good, and no other."""
+        waiting = {folder.name: folder for folder in self._spool.waiting()}
+        if episode_id not in self._told or episode_id not in waiting:
+            return
+        where = self._spool.discard(waiting[episode_id])
+        log.warning("episode %s was discarded: it is in %s", episode_id, where)
+        self._news.notice(
+            "info",
+            "upload_discarded",
+            f"episode {episode_id} is in {where} of the robot's computer and is no longer brought",
+        )
 
     def _bring(self, folder: Path) -> None:
         plan = plan_of(folder)
@@ -144,6 +180,7 @@ class Uploads:
                 f"{error}",
             )
             return
+        self._told.discard(folder.name)
         self._spool.confirm(folder, server=self._http.base_url, now_s=self._clock.wall_s())
         log.info("episode %s has arrived", folder.name)
 

@@ -21,6 +21,7 @@ from backend.wire import (
     Message,
     PolicyMessage,
     Tick,
+    UploadOrder,
 )
 
 # An input older than this is no longer what the hand does: `design.md` names the same limit.
@@ -179,7 +180,8 @@ class ActorLine:
         waiting.set_result(answer)
         return True
 
-    def tell(self, message: InputMessage | LeaseMessage | PolicyMessage) -> None:
-        """Send if connected; forgotten otherwise: all are states, repeated on connection."""
+    def tell(self, message: InputMessage | LeaseMessage | PolicyMessage | UploadOrder) -> None:
+        """Send if connected; forgotten otherwise: states are repeated on connection, and whoever
+        orders asks first whether anybody is there."""
         if self._outbox is not None:
             self._outbox.put(message)

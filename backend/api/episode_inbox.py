@@ -16,6 +16,9 @@ import os
 import re
 import shutil
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from backend.api.errors import ApiError
@@ -23,6 +26,7 @@ from backend.episodes.files import fsync_path, write_json
 from backend.episodes.format import EPISODES_DIR, FINAL_FILE
 from backend.episodes.recovery import DISCARDED_DIR
 from backend.episodes.store import EpisodeFormatError, read_end, read_header
+from backend.giving_up import was_given_up
 from backend.intake import INCOMING_DIR
 from backend.wire import MAX_PART_BYTES, FileFacts, UploadPlan, UploadState
 
@@ -33,33 +37,56 @@ UPLOAD_FILE = "upload.json"
 EPISODE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Free disk that an upload leaves for everything else.
 SPARE_BYTES = 1024**3
+# Refusals that no further attempt can change: somebody must decide.
+FOR_GOOD = ("exists", "invalid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coming:
+    """An episode that is not whole here yet."""
+
+    # Of its bytes, 0 to 1.
+    share: float
+    # When anything was heard of it last, Unix time.
+    heard_s: float
+    # Why it cannot be taken, for people; empty while it can.
+    problem: str = ""
 
 
 class EpisodeInbox:
     """The incoming episodes of one data directory; any thread."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, wall_s: Callable[[], float]) -> None:
         self._data_dir = data_dir
         self._incoming = data_dir / INCOMING_DIR
+        self._wall_s = wall_s
         self._lock = threading.Lock()
-        self._shares = {
-            folder.name: _share(folder, _read_plan(folder / PLAN_FILE))
-            for folder in self._incoming.glob("*-*")
-        }
+        self._coming: dict[str, Coming] = {}
+        for folder in self._incoming.glob("*-*"):
+            self._heard(folder.name, _share(folder, _read_plan(folder / PLAN_FILE)))
 
     def expect(self, episode_id: str) -> None:
         """An episode is being recorded elsewhere and will be brought here."""
         self._folder(episode_id).mkdir(parents=True, exist_ok=True)
         with self._lock:
-            self._shares.setdefault(episode_id, 0.0)
+            if episode_id not in self._coming:
+                self._heard(episode_id, 0.0)
 
-    def shares(self) -> dict[str, float]:
-        """How much of each episode that is not whole yet is here, 0 to 1, by its id."""
+    def coming(self) -> dict[str, Coming]:
+        """How far each episode is that is not whole yet, and those that cannot be taken, by id."""
         with self._lock:
             # One that was given up is in the trash folder.
-            here = {id: share for id, share in self._shares.items() if self._folder(id).is_dir()}
-            self._shares = here
-            return dict(here)
+            self._coming = {
+                id: one
+                for id, one in self._coming.items()
+                if one.problem or self._folder(id).is_dir()
+            }
+            return dict(self._coming)
+
+    def forget(self, episode_id: str) -> None:
+        """Somebody has decided about one that cannot be taken."""
+        with self._lock:
+            self._coming.pop(episode_id, None)
 
     def begin(self, episode_id: str, plan: UploadPlan) -> UploadState:
         """Hear of an episode, or go on with one that was broken off.
@@ -67,11 +94,11 @@ class EpisodeInbox:
         Raises:
             ApiError: 409, another episode has this id; 422, a file's name; 507, no disk.
         """
-        with self._lock:
+        with self._lock, self._noting(episode_id):
             folder = self._folder(episode_id)
             if self._is_stored(episode_id, plan):
                 shutil.rmtree(folder, ignore_errors=True)
-                self._shares.pop(episode_id, None)
+                self._coming.pop(episode_id, None)
                 return UploadState(state="stored")
             for facts in plan.files:
                 _check_name(facts.name)
@@ -89,7 +116,7 @@ class EpisodeInbox:
                 )
             (folder / FILES_DIR).mkdir(parents=True, exist_ok=True)
             write_json(folder / PLAN_FILE, plan.model_dump())
-            self._shares[episode_id] = _share(folder, plan)
+            self._heard(episode_id, _share(folder, plan))
             return UploadState(state="receiving", received=received)
 
     def append(
@@ -132,7 +159,7 @@ class EpisodeInbox:
                 )
             with (folder / FILES_DIR / name).open("ab") as file:
                 file.write(part)
-            self._shares[episode_id] = _share(folder, plan)
+            self._heard(episode_id, _share(folder, plan))
             return UploadState(state="receiving", received={**received, name: end})
 
     def finish(self, episode_id: str, plan: UploadPlan) -> UploadState:
@@ -141,7 +168,7 @@ class EpisodeInbox:
         Raises:
             ApiError: 404, nobody began it; 409, it is not whole; 422, it is no episode.
         """
-        with self._lock:
+        with self._lock, self._noting(episode_id):
             if self._is_stored(episode_id, plan):
                 return UploadState(state="stored")
             folder, plan = self._begun(episode_id)
@@ -166,8 +193,23 @@ class EpisodeInbox:
             os.rename(files, episodes / episode_id)
             fsync_path(episodes)
             shutil.rmtree(folder)
-            self._shares.pop(episode_id, None)
+            self._coming.pop(episode_id, None)
             return UploadState(state="stored")
+
+    def _heard(self, episode_id: str, share: float, problem: str = "") -> None:
+        self._coming[episode_id] = Coming(share=share, heard_s=self._wall_s(), problem=problem)
+
+    @contextmanager
+    def _noting(self, episode_id: str) -> Iterator[None]:
+        """Remember of a well-named episode why it is refused for good."""
+        self._folder(episode_id)
+        try:
+            yield
+        except ApiError as error:
+            if error.body.code in FOR_GOOD:
+                known = self._coming.get(episode_id)
+                self._heard(episode_id, known.share if known else 0.0, str(error))
+            raise
 
     def _folder(self, episode_id: str) -> Path:
         if not EPISODE_ID.fullmatch(episode_id):
@@ -181,6 +223,13 @@ class EpisodeInbox:
             if folder.is_dir():
                 if _read_plan(folder / UPLOAD_FILE) == plan:
                     return True
+                if was_given_up(self._data_dir, episode_id):
+                    raise ApiError(
+                        409,
+                        "exists",
+                        f"episode {episode_id} was given up here before it came",
+                        hint="“Try again” on the Live page takes it after all.",
+                    )
                 raise ApiError(
                     409,
                     "exists",

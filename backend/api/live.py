@@ -19,6 +19,7 @@ from backend.actor.phases import possible
 from backend.api.actor_line import ActorLine
 from backend.api.auth import User
 from backend.api.clock import Clock
+from backend.api.episode_inbox import Coming
 from backend.api.lease import Holder, LeaseBook
 from backend.api.messages import (
     ActorStatus,
@@ -79,12 +80,12 @@ class Live:
         policy: str,
         profile: str,
         actor_process: Callable[[], ActorStatus],
-        uploads: Callable[[], dict[str, float]],
+        uploads: Callable[[], dict[str, Coming]],
     ) -> None:
         """Args:
         robot, policy: What `open` takes unless told otherwise; shown while closed.
         actor_process: State of the actor's process as far as this server knows it.
-        uploads: Share of each episode that is on its way here; returns at once.
+        uploads: The episodes that are on their way here, by id; returns at once.
         """
         self.clock = clock
         self.line = ActorLine(clock)
@@ -145,8 +146,8 @@ class Live:
             if self.promoted
             else None,
             uploads=[
-                UploadNow(episode_id=episode_id, share=share)
-                for episode_id, share in self._uploads().items()
+                UploadNow(episode_id=id, share=one.share, heard_s=one.heard_s, problem=one.problem)
+                for id, one in self._uploads().items()
             ],
         )
 

@@ -48,6 +48,10 @@ class UploadNow(Documented):
     episode_id: str
     share: float
     """How much of it is here, 0 to 1."""
+    heard_s: float
+    """When anything came of it last, Unix time."""
+    problem: str = ""
+    """Why the server cannot take it, until somebody decides; empty while it can."""
 
 
 class PromotedNow(Documented):

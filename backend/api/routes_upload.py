@@ -27,11 +27,14 @@ def upload_router(
     async def begin(episode_id: str, request: Request) -> UploadState:
         """Say what an episode consists of, and hear what is here already."""
         plan = await _plan(request)
-        state = await asyncio.to_thread(inbox.begin, episode_id, plan)
+        try:
+            state = await asyncio.to_thread(inbox.begin, episode_id, plan)
+        finally:
+            # Also that it was refused.
+            live.changed()
         if state.state == "stored":
             # The server may have died between the folder and its row.
             await records.arrived(episode_id)
-        live.changed()
         return state
 
     @router.put("/episodes/{episode_id}/{name}")
@@ -54,7 +57,10 @@ def upload_router(
     async def finish(episode_id: str, request: Request) -> UploadState:
         """Have it verified and made an episode. `stored` is the word that frees the spool."""
         plan = await _plan(request)
-        state = await asyncio.to_thread(inbox.finish, episode_id, plan)
+        try:
+            state = await asyncio.to_thread(inbox.finish, episode_id, plan)
+        finally:
+            live.changed()
         await records.arrived(episode_id)
         return state
 

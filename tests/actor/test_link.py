@@ -24,6 +24,7 @@ from backend.wire import (
     LeaseMessage,
     Ping,
     Tick,
+    UploadOrder,
     unpack_frame,
 )
 from tests.actor.fakes import FakePolicy
@@ -75,7 +76,13 @@ class Line:
         self.deadman = Deadman(times=SafetyTimes(), now_s=clock.now_s())
         self.link.hello(hello("front"), None)
         self.promotions = Promotions(load=lambda policy, arm: FakePolicy())
-        self.link.start(inbox=self.inbox, deadman=self.deadman, promotions=self.promotions)
+        self.decided: list[UploadOrder] = []
+        self.link.start(
+            inbox=self.inbox,
+            deadman=self.deadman,
+            promotions=self.promotions,
+            decided=self.decided.append,
+        )
 
 
 @pytest.fixture
@@ -133,6 +140,14 @@ def test_a_server_that_acknowledges_nothing_gets_two_frames_and_still_every_tick
             server.wait("its frame", lambda number=number: server.frames.get(0) == number + 1)
 
     assert server.frames == {0: 2}
+
+
+def test_what_people_decide_of_uploads_is_passed_on(line, server):
+    server.wait("the link", lambda: bool(server.hellos))
+    order = UploadOrder(episode_id="e", order="discard")
+    server.send(order)
+
+    server.wait("the order", lambda: line.decided == [order])
 
 
 def test_a_picture_that_did_not_change_is_not_sent_twice():
@@ -289,7 +304,7 @@ def test_closing_brings_away_what_waits_and_may_be_repeated(line, server):
     line.link.close()
     line.link.close()
 
-    assert FINISHED in server.messages
+    server.wait("what waited", lambda: FINISHED in server.messages)
     line.link.send(FINISHED)
 
 

@@ -173,3 +173,13 @@ async def test_answers_wait_for_a_server_however_long_and_old_notices_make_room(
     assert [message.message for message in sent[1:-1]] == [
         str(number) for number in range(50, MAX_NOTICES + 50)
     ]
+
+
+def test_it_is_not_empty_while_a_connection_takes_the_last_message():
+    outbox = Outbox()
+    outbox.put(finished())
+    assert outbox.next() is not None
+    assert not outbox.is_empty, "whoever hangs up now would lose it"
+
+    outbox.sent()
+    assert outbox.is_empty

@@ -19,6 +19,7 @@ from backend.wire import (
     Message,
     Ping,
     Tick,
+    UploadOrder,
     pack_frame,
     to_actor,
 )
@@ -124,6 +125,11 @@ class FakeActor:
 
     def next_lease(self) -> LeaseMessage:
         while not isinstance(message := self.next_told(), LeaseMessage):
+            pass
+        return message
+
+    def next_upload_order(self) -> UploadOrder:
+        while not isinstance(message := self.next_told(), UploadOrder):
             pass
         return message
 

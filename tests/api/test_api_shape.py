@@ -53,6 +53,8 @@ def test_every_route_is_there(spec):
         "GET /api/session",
         "POST /api/session/command",
         "GET /api/statistics",
+        "POST /api/uploads/{episode_id}/retry",
+        "POST /api/uploads/{episode_id}/discard",
         "GET /api/episodes",
         "GET /api/episodes/facets",
         "GET /api/episodes/unfinished",

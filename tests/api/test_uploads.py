@@ -17,7 +17,15 @@ from backend.actor.spool import NOTE_FILE, Spool, plan_of
 from backend.actor.uploads import Uploads
 from backend.domain import EndReason, EpisodeState, Outcome
 from backend.episodes.store import read_end
-from backend.wire import DIGEST_HEADER, DISK_APART, DISK_HEADER, EpisodeFinished, EpisodeStarted
+from backend.wire import (
+    DIGEST_HEADER,
+    DISK_APART,
+    DISK_HEADER,
+    EpisodeFinished,
+    EpisodeStarted,
+    UploadOrder,
+    UploadState,
+)
 from tests.episodes.episode_fixtures import make_header, make_step, record
 
 
@@ -273,6 +281,94 @@ def test_another_episode_of_the_same_id_stays_in_the_spool_and_is_spoken_of(serv
     (notice,) = robot.told.notices
     assert notice.code == "upload_refused"
     assert "another episode" in notice.message
+
+
+def call(open_actor, robot, api):
+    """The robot's computer connects, as one with a disk of its own."""
+    actor = open_actor(headers=Place(robot.episodes_dir).request_headers())
+    wait_until(lambda: api.get("/api/session").json()["actor"]["state"] == "connected")
+    return actor
+
+
+def decide(api, folder, what):
+    return api.post(f"/api/uploads/{folder.name}/{what}")
+
+
+def problem(api, folder):
+    now = api.get("/api/session").json()["uploads"]
+    return next((one["problem"] for one in now if one["episode_id"] == folder.name), None)
+
+
+def test_what_the_server_cannot_take_is_put_away_where_it_is_when_somebody_says_so(
+    server, robot, open_actor, api
+):
+    folder = robot.record()
+    there = server.backend.settings.data_dir / "episodes" / folder.name
+    there.parent.mkdir(exist_ok=True)
+    shutil.copytree(folder, there)
+    kept = same_bytes(folder)
+    robot.uploads.bring_all()
+    assert "another episode" in problem(api, folder)
+    assert decide(api, folder, "discard").status_code == 409, "nobody is there to do it"
+    actor = call(open_actor, robot, api)
+
+    assert decide(api, folder, "retry").json()["done"] == "retried"
+    robot.uploads.obey(actor.next_upload_order())
+    robot.uploads.bring_all()
+    assert len(robot.told.notices) == 2, "refused again, and said again"
+    assert decide(api, folder, "discard").json()["done"] == "discarded"
+    robot.uploads.obey(actor.next_upload_order())
+    robot.uploads.bring_all()
+
+    assert robot.spool.waiting() == []
+    assert same_bytes(robot.episodes_dir.parent / "discarded" / folder.name) == kept
+    assert robot.told.notices[-1].code == "upload_discarded"
+    assert problem(api, folder) is None
+    assert there.is_dir(), "the other one stays"
+    assert decide(api, folder, "discard").status_code == 404
+
+
+def same_bytes(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != NOTE_FILE}
+
+
+def test_what_can_still_come_is_not_discarded_by_anybody(robot, open_actor, api):
+    folder = robot.record()
+    call(open_actor, robot, api)
+    begun = plan_of(folder).model_dump()
+    robot.http.ask("POST", f"/episodes/{folder.name}", UploadState, json=begun)
+
+    refused = decide(api, folder, "discard")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "refused")
+    assert "still on its way" in refused.json()["error"]["message"]
+
+    robot.uploads.obey(UploadOrder(episode_id=folder.name, order="discard"))
+    robot.uploads.bring_all()
+    assert shown(api, folder)["state"] == "finished"
+
+
+def test_an_episode_that_was_given_up_is_taken_after_all_when_it_comes(robot, open_actor, api):
+    actor = call(open_actor, robot, api)
+    folder = robot.record()
+    actor.send(
+        EpisodeStarted(episode_id=folder.name, task="Touch", policy="hold", fps=10, started_s=1.0)
+    )
+    wait_until(lambda: uploads(api) == {folder.name: 0.0})
+    actor.close()
+    wait_until(lambda: shown(api, folder)["state"] == "uploading")
+    assert decide(api, folder, "discard").json()["done"] == "given_up"
+    assert shown(api, folder)["state"] == "discarded"
+
+    robot.uploads.bring_all()
+    assert "was given up here" in problem(api, folder)
+    actor = call(open_actor, robot, api)
+    assert decide(api, folder, "retry").json()["done"] == "retried"
+    robot.uploads.obey(actor.next_upload_order())
+    robot.uploads.bring_all()
+
+    assert shown(api, folder)["state"] == "finished"
+    assert robot.spool.waiting() == []
+    assert uploads(api) == {}
 
 
 @pytest.mark.parametrize(

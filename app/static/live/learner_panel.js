@@ -1,5 +1,6 @@
 // The online learner: start it from here, see how far it is and how new the weights are that drive.
 
+import { answerOf } from "./answers.js";
 import { make, setData, setShown, setText } from "./paint.js";
 import { clock } from "./units.js";
 import { sentence } from "./wording.js";
@@ -295,10 +296,4 @@ async function post(path, body) {
   return answerOf(await fetch(path, {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
   }));
-}
-
-async function answerOf(reply) {
-  const body = await reply.json();
-  if (reply.ok) return body;
-  throw Object.assign(new Error(body.error.message), { hint: body.error.hint });
 }

@@ -25,6 +25,7 @@ import { SessionPanel } from "./session_panel.js";
 import { Sounds } from "./sounds.js";
 import { StatisticsPanel } from "./statistics_panel.js";
 import { Strip } from "./strip.js";
+import { UploadsPanel } from "./uploads_panel.js";
 import { View } from "./view.js";
 
 const NUMBERS_EVERY_MS = 250;
@@ -80,6 +81,7 @@ class LivePage {
     this.jog = new JogPanel({
       root: parts.jog, note: parts["deck-note"], signal, touch: (codes) => this.#hold("touch", codes),
     });
+    this.uploads = new UploadsPanel({ root: parts.uploads, notices: this.notices });
     this.statistics = new StatisticsPanel({ root: parts.statistics });
     this.learner = new LearnerPanel({
       root: parts.learner, notices: this.notices, mark: (failed) => this.deck.mark("learner", failed),
@@ -274,6 +276,7 @@ class LivePage {
     view.serverNow_s = this.#clock.now() / 1000;
     this.deck.render(view);
     this.jog.render(view);
+    this.uploads.render(view);
     this.statistics.render(view);
     this.learner.render(view);
     this.cameras.render();

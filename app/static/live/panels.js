@@ -104,7 +104,7 @@ export class Panels {
 
 // Episodes on their way from the robot's computer; the one being recorded has yet to begin.
 function uploadsNote({ session, episode }) {
-  const coming = session.uploads.filter((upload) => upload.episode_id !== episode?.id);
+  const coming = session.uploads.filter((upload) => !upload.problem && upload.episode_id !== episode?.id);
   if (coming.length === 0) return "";
   const share = coming.reduce((sum, upload) => sum + upload.share, 0) / coming.length;
   return `${coming.length === 1 ? "1 episode" : `${coming.length} episodes`} uploading, ${percent(share)}`;
