@@ -17,7 +17,6 @@ holds the attempt. The next `start` tries again. All methods are called from the
 
 import atexit
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +27,7 @@ from lerobot.teleoperators.utils import make_teleoperator_from_config
 
 from backend.control import Ailment, Arm, RobotFaultError
 from backend.robots.config import RobotConfig, RobotConfigError
+from backend.robots.leader_push import PushSense
 from backend.robots.motor_buses import arms_of, ask_afresh, close_port, in_one_line, let_go
 from backend.robots.servo_watch import ServoWatch
 
@@ -111,13 +111,14 @@ class LeaderInput:
         self._goal: np.ndarray | None = None
         self._is_with_it = False
         self._speed = 0.0
-        self._path: deque[tuple[float, np.ndarray]] = deque()
-        self._followed_s = 0.0
-        self._pushed_s = 0.0
+        self._push = PushSense(
+            distance=self._feel.push_distance,
+            long_enough_s=self._feel.push_s,
+            lag_s=self._feel.lag_s,
+        )
         self._is_pushed = False
         self._offset = np.zeros(len(action_names), dtype=np.float32)
-        self._align_s = 0.0
-        self._led_s = 0.0
+        self._align_s = self._led_s = 0.0
 
     def connect(self) -> None:
         """Open the leader; it stays limp until it follows.
@@ -236,31 +237,14 @@ class LeaderInput:
             goal = np.clip(goal, present - leash, present + leash)
         self._send(goal)
         self._goal = goal
-        self._feel_push(present, goal, dt_s)
-
-    def _feel_push(self, present: np.ndarray, goal: np.ndarray, dt_s: float) -> None:
-        self._followed_s += dt_s
-        # Judged by the goals before this one, which nothing can have reached yet.
-        path = np.array([past for _, past in self._path] or [present])
-        self._path.append((self._followed_s, goal))
-        while self._path[0][0] < self._followed_s - self._feel.lag_s:
-            self._path.popleft()
-        outside = np.maximum(path.min(axis=0) - present, present - path.max(axis=0))
-        if not self._is_with_it or outside.max() <= self._feel.push_distance:
-            self._pushed_s = 0.0
-            return
-        self._pushed_s += dt_s
-        if self._pushed_s >= self._feel.push_s:
-            self._is_pushed = True
-            self._is_with_it = False
-            self._pushed_s = 0.0
+        self._is_pushed = self._push.feel(present, goal, dt_s, counts=self._is_with_it)
+        self._is_with_it &= not self._is_pushed
 
     def _forget_following(self) -> None:
         self._goal = None
         self._is_with_it = self._is_pushed = False
         self._speed = self._feel.catch_up_speed
-        self._path.clear()
-        self._pushed_s = 0.0
+        self._push.forget()
 
     def _connect_anew(self) -> None:
         """A port whose cable was out stays dead when it is in again."""
