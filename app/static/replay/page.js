@@ -129,7 +129,8 @@ class ReplayPage {
     const { checkpoint, outcome, q, driven_by: drivenBy } = this.#address.values;
     if (this.#total > 0) {
       return `There is no critic video ${checkpoint === RECORDED ? "of what was recorded" : `by ${checkpoint}`} yet. `
-        + "“Make videos” draws them: cameras side by side, value and advantage under them.";
+        + "“Make videos” draws them: cameras side by side, value and advantage under them. "
+        + "The critic “none: the cameras alone” shows what was recorded at once.";
     }
     if (outcome || q || drivenBy) return "No episode matches this filter.";
     return "Nothing was recorded yet. Open a session on the Live page, or import a dataset on the Data page; "
