@@ -162,6 +162,9 @@ class Tick(Message):
     acting: PolicyNow | None = None
     # Which policy acts: `hold`, `scripted`, or a checkpoint's id.
     policy: str = ""
+    # Whether a simulator sees the task done, in an attempt, for those who grade it; None: a robot
+    # knows no such thing.
+    verdict: bool | None = None
     # Browser teleoperator: speed as a share of its maximum, and whether its gripper is closed.
     jog_speed: float = 1.0
     gripper_closed: bool = False

@@ -247,6 +247,7 @@ class ControlLoop:
                 clamps=0 if session.mover is None else session.mover.num_clamped,
                 acting=None if thoughts is None else policy_now(thoughts),
                 policy=session.policy_name,
+                verdict=self._verdict(observation),
                 jog_speed=1.0 if human is None else human.speed,
                 gripper_closed=human is not None and human.gripper_closed,
                 rates=Rates() if self._pacer is None else self._pacer.rates(),
@@ -261,6 +262,13 @@ class ControlLoop:
             return None
         policy = session.rig.policy
         return policy.thoughts() if isinstance(policy, ThinkingPolicy) else None
+
+    def _verdict(self, observation: Observation | None) -> bool | None:
+        """What a simulator says of the present attempt."""
+        if observation is None or self._session.state.phase not in ATTEMPT:
+            return None
+        seen = observation.privileged.get("success")
+        return seen if isinstance(seen, bool) else None
 
     def _is_late(self, thoughts: Thoughts | None) -> bool:
         """A value in time is of this step, or of the one before it."""

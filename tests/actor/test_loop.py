@@ -1,6 +1,7 @@
 """The loop as a whole: how it starts, and the two ways in which it ends by itself or is ended."""
 
 import threading
+from dataclasses import replace
 
 from backend.actor.loop import ControlLoop
 from backend.actor.safety import SafetyTimes
@@ -88,6 +89,25 @@ def test_ticks_say_what_the_loop_really_does(stage):
     assert rates.target_hz == 10
     assert 9.9 < rates.loop_hz < 10.1
     assert rates.overruns == 0
+
+
+def test_ticks_of_an_attempt_say_what_a_simulator_sees(stage):
+    observe = stage.arm.observe
+    known = {}
+    stage.arm.observe = lambda: replace(observe(), privileged=known)
+    stage.command(Command.OPEN)
+    known["success"] = True
+    stage.turn(2)
+    assert stage.outlet.ticks[-1].verdict is None, "there is no attempt to judge"
+    stage.command(Command.START)
+    stage.turn(2)
+    assert stage.outlet.ticks[-1].verdict is True
+    known["success"] = False
+    stage.turn(2)
+    assert stage.outlet.ticks[-1].verdict is False
+    del known["success"]
+    stage.turn(2)
+    assert stage.outlet.ticks[-1].verdict is None
 
 
 def test_a_loop_that_cannot_keep_its_rate_says_so_once_in_a_while(stage):

@@ -198,6 +198,23 @@ def test_a_stuck_upload_says_why_and_is_put_away_when_somebody_is_sure(
     assert asked == ["POST /api/uploads/0123456789/discard"]
 
 
+def test_what_the_simulator_sees_is_said_while_somebody_drives(
+    run: Callable[[str, str], Any],
+) -> None:
+    driving, held, unseen = run(
+        "wording.js",
+        """(() => {
+          const keys = { keyOf: new Map([["success", "1"], ["start", "2"], ["intervene", "5"]]) };
+          const view = { keys, policy: "scripted", reason: "the page is silent", lease: {} };
+          return [["policy", true], ["held", true], ["policy", false]].map(([phase, seesSuccess]) =>
+            m.phaseNote({ ...view, phase, seesSuccess })); })()""",
+    )
+
+    assert driving == "The simulator sees success. 1 grades the attempt so."
+    assert held.startswith("The page is silent.")
+    assert unseen == "“scripted” moves the robot. 5 takes over."
+
+
 def test_no_key_of_a_profile_means_two_things(run: Callable[[str, str], Any]) -> None:
     profiles = run("profiles.js", "m.PROFILES")
 

@@ -93,6 +93,11 @@ export class View {
     return this.tick?.policy || this.session?.policy || "";
   }
 
+  // Only a simulator knows by itself that the task is done.
+  get seesSuccess() {
+    return this.tick?.verdict === true;
+  }
+
   get episode() {
     if (this.phase === "unknown") return null;
     return (this.tick ?? this.session)?.episode ?? null;

@@ -48,6 +48,7 @@ export function sentence(words) {
 export function phaseNote(view) {
   const key = (command) => view.keys.keyOf.get(command);
   const who = view.lease.mine ? "You" : (view.lease.holder ?? "A person");
+  if (view.seesSuccess && isMoving(view.phase)) return `The simulator sees success. ${key("success")} grades the attempt so.`;
   switch (view.phase) {
     case "closed":
       return view.reason ? sentence(view.reason) : "Open a session to connect the robot.";
