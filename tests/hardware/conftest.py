@@ -9,12 +9,13 @@ from lerobot.teleoperators.so_leader import SO101Leader, SO101LeaderConfig
 
 from tests.hardware.arms import EmulatedArm
 from tests.hardware.clocks import HandClock
-from tests.hardware.patience import make_drivers_patient
+from tests.hardware.patience import make_cameras_patient, make_drivers_patient
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     make_drivers_patient(monkeypatch.setattr)
+    make_cameras_patient(monkeypatch.setattr)
 
 
 @pytest.fixture

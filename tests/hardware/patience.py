@@ -1,4 +1,4 @@
-"""Lets drivers wait as long as a busy machine takes, and not longer for what was never sent.
+"""Lets drivers wait as long as a busy machine takes, and not longer for what is never sent.
 
 LeRobot waits 50 ms for a servo's reply. On a machine with more to do than processors the emulation,
 or the kernel that carries bytes from one end of a terminal to the other, may take longer, and a
@@ -7,6 +7,9 @@ their way, time does not pass for the driver. A reply that was lost is missed af
 
 LeRobot asks the port again and again until something is there. The emulation would have to answer
 on the processors that are left, so here it sleeps until then.
+
+Its cameras count as broken when they had no picture for half a second, or not yet any in the tenth
+of a second after they were opened. Here a thread that waits for a processor is no broken camera.
 """
 
 import select
@@ -14,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from lerobot.cameras.opencv import OpenCVCamera
 from scservo_sdk.port_handler import PortHandler
 
 from tests.hardware.traffic import Traffic
@@ -22,6 +27,8 @@ from tests.hardware.traffic import Traffic
 LOOK_S = 0.002
 # Longer than that no bytes are on their way, seconds: they were lost with a port that was closed.
 MAX_PATIENCE_S = 10.0
+
+type Replace = Callable[[object, str, object], None]
 
 
 @dataclass
@@ -33,7 +40,22 @@ class Counted:
     num_read: int = 0
 
 
-def make_drivers_patient(replace: Callable[[object, str, object], None]) -> None:
+def make_cameras_patient(replace: Replace) -> None:
+    """Make it so for all OpenCV cameras of this process; `replace` as below."""
+    connect, read_latest = OpenCVCamera.connect, OpenCVCamera.read_latest
+
+    def connect_and_see(camera: OpenCVCamera, warmup: bool = True) -> None:
+        connect(camera, warmup)
+        camera.async_read(timeout_ms=MAX_PATIENCE_S * 1000)
+
+    def read(camera: OpenCVCamera, max_age_ms: float = MAX_PATIENCE_S * 1000) -> np.ndarray:
+        return read_latest(camera, max_age_ms)
+
+    replace(OpenCVCamera, "connect", connect_and_see)
+    replace(OpenCVCamera, "read_latest", read)
+
+
+def make_drivers_patient(replace: Replace) -> None:
     """Make it so for all drivers of this process that meet emulated buses.
 
     Args:

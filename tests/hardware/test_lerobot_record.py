@@ -30,13 +30,14 @@ def follower_arm(tmp_path):
 
 def hold_key(port: int, over: threading.Event) -> None:
     """Keep a key down, as the page does, until the program closes its page."""
-    with connect(f"ws://127.0.0.1:{port}/keys?token=sesame", compression=None) as socket:
+    url = f"ws://127.0.0.1:{port}/keys?token=sesame"
+    with connect(url, compression=None, open_timeout=60) as socket:
         for _ in itertools.count():
             if over.wait(1 / 30):
                 return
             try:
                 socket.send(json.dumps({"held": ["ArrowLeft"], "axes": []}))
-                socket.recv(timeout=10)
+                socket.recv(timeout=60)
             except (ConnectionClosed, TimeoutError):
                 return
 
@@ -73,7 +74,12 @@ def test_lerobot_record_makes_a_dataset_of_what_the_page_drives(tmp_path, follow
     )
     over = threading.Event()
     try:
-        wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=240)
+        wait_for(
+            "a stiff arm",
+            lambda: follower_arm.torque() == set(JOINTS),
+            timeout_s=240,
+            tell=program.log.read_text,
+        )
         keys = threading.Thread(target=hold_key, args=(port, over))
         keys.start()
         assert program.wait(timeout_s=240) == 0, program.log.read_text()

@@ -40,7 +40,12 @@ def program(tmp_path, follower_arm):
         folder=tmp_path / "elsewhere",
     )
     try:
-        wait_for("a stiff arm", lambda: follower_arm.torque() == set(JOINTS), timeout_s=240)
+        wait_for(
+            "a stiff arm",
+            lambda: follower_arm.torque() == set(JOINTS),
+            timeout_s=240,
+            tell=program.log.read_text,
+        )
         yield program, port
     finally:
         program.close()
@@ -67,7 +72,8 @@ def test_lerobot_teleoperate_is_driven_by_the_page(program, follower_arm):
     assert "Drive the robot" in page.text
     assert script.headers["content-type"].startswith("text/javascript")
 
-    with connect(f"ws://127.0.0.1:{port}/keys?token=sesame", compression=None) as socket:
+    keys = f"ws://127.0.0.1:{port}/keys?token=sesame"
+    with connect(keys, compression=None, open_timeout=60) as socket:
         # Nothing moves before a key does.
         assert follower_arm.pose() == pytest.approx(before, abs=1.5)
         turned = before["shoulder_pan"]
@@ -91,5 +97,5 @@ def test_lerobot_teleoperate_is_driven_by_the_page(program, follower_arm):
         hold(socket, "Space", until=lambda: abs(follower_arm.pose()["gripper"] - shut) > 20)
 
     running.interrupt()
-    assert running.wait(timeout_s=60) == 0
+    assert running.wait(timeout_s=60) == 0, running.log.read_text()
     assert follower_arm.torque() == set()

@@ -1,11 +1,11 @@
-"""A LeRobot plug-in for processes of their own: OpenCV cameras on video files, patient drivers.
+"""A LeRobot plug-in for processes of their own: OpenCV cameras on video files, and patience.
 
 A test that starts a real actor, or a program of LeRobot's, cannot put anything in OpenCV's place
 there. So it installs this module as the plug-in `lerobot_camera_video_file`, which LeRobot imports
 like every other; LeRobot's rule for plug-ins gives this module its name. It registers the camera
 type `video_file`. The file is the device: moved away it is unplugged, put back it is there.
 
-The drivers in that process get the patience of `patience.py` too.
+Motors and cameras in that process get the patience of `patience.py` too.
 """
 
 import os
@@ -18,7 +18,7 @@ from lerobot.cameras.opencv import OpenCVCamera, OpenCVCameraConfig
 
 from tests.flows.processes import ROOT
 from tests.hardware.cameras import FileDevice
-from tests.hardware.patience import make_drivers_patient
+from tests.hardware.patience import make_cameras_patient, make_drivers_patient
 
 PLUGIN = "lerobot_camera_video_file"
 
@@ -34,9 +34,10 @@ class VideoFileCamera(OpenCVCamera):
 
 
 def adapt_process() -> None:
-    """Put `FileDevice` in OpenCV's place, and make drivers patient, for all of this process."""
+    """Put `FileDevice` in OpenCV's place, and be patient, for all of this process."""
     cv2.VideoCapture = FileDevice
     make_drivers_patient(setattr)
+    make_cameras_patient(setattr)
 
 
 def install_plugin(folder: Path) -> str:
