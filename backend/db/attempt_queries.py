@@ -1,5 +1,7 @@
 """Which attempts statistics count: finished ones, with the outcome in force."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -10,9 +12,13 @@ from backend.statistics import AttemptFacts
 
 
 def list_attempts(
-    db: Session, *, session_id: str | None = None, checkpoint_id: str | None = None
+    db: Session,
+    *,
+    session_id: str | None = None,
+    checkpoint_id: str | None = None,
+    ids: Sequence[str] | None = None,
 ) -> list[AttemptFacts]:
-    """Finished attempts, oldest first: of one session, of one checkpoint, of both, or all.
+    """Finished attempts, oldest first: of one session, of one checkpoint, of these ids, or all.
 
     Those still on their way from another computer are not finished here, nor graded.
     """
@@ -34,6 +40,8 @@ def list_attempts(
         statement = statement.where(EpisodeRow.session_id == session_id)
     if checkpoint_id is not None:
         statement = statement.where(EpisodeRow.checkpoint_id == checkpoint_id)
+    if ids is not None:
+        statement = statement.where(EpisodeRow.id.in_(ids))
     return [
         AttemptFacts(
             version=row.checkpoint_id or row.policy,

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from backend.db.attempt_queries import list_attempts
 from backend.db.engine import Database
 from backend.db.models import EpisodeRow
 from backend.db.queries import FINAL_STATES, EpisodeFilter, newest_label_revision
@@ -20,6 +21,7 @@ from backend.jobs.train_datasets import DatasetTables
 from backend.jobs.train_episode import TrainEpisode
 from backend.jobs.train_params import StoreSource
 from backend.jobs.train_plan import NoEpisodesError, TrainPlan, make_train_plan
+from backend.statistics import AttemptFacts
 
 # Position of the online episodes among a plan's sources.
 ONLINE = 0
@@ -52,6 +54,8 @@ class OnlinePlanner:
         self._seen: tuple[int, int] | None = None
         # That of the run's episodes, once it has begun.
         self.shape = ""
+        # How the online episodes went, as of the last look.
+        self.attempts: list[AttemptFacts] = []
 
     def look(self) -> TrainPlan | None:
         """The plan of now; None when nothing has changed, or there is nothing to learn from.
@@ -65,6 +69,7 @@ class OnlinePlanner:
                 return None
             first, *offline = self._params.train.sources
             ids = online_episode_ids(db, session_id=self._params.session_id, since_s=self._since_s)
+            self.attempts = list_attempts(db, ids=ids)
             wanted = EpisodeFilter(ids=tuple(ids), states=FINAL_STATES)
             online = StoreSource(wanted=wanted, share=first.share, name=first.name)
             try:

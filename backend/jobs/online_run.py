@@ -232,7 +232,7 @@ class OnlineRun:
         plan = self._must_have_plan()
         online = online_episodes(plan)
         self._pace.num_online = len(online)
-        arrivals.tell(learner.step, online)
+        arrivals.tell(learner.step, online, self._planner.attempts)
         learns = learner.config.critic.learn_from == "monte_carlo"
         self._told = {
             "plan": plan.summary(learns_from_returns=learns),

@@ -65,12 +65,14 @@ def test_the_learner_form_offers_what_there_is_and_starts_a_job(
     expect(begin).to_be_enabled(timeout=PATIENCE_MS)
     learner.locator("[name=preset]").select_option("debug")
     learner.locator("[name=after]").fill("2")
+    learner.locator("[name=every]").fill("60")
     begin.click()
 
     expect(learner).to_contain_text("Learning", timeout=PATIENCE_MS)
     expect(learner).to_contain_text("step 12")
     expect(learner.get_by_role("button", name="Stop learning")).to_be_enabled()
-    assert asked == [{"kind": "online", "params": {"preset": "debug", "start_after_episodes": 2}}]
+    params = {"preset": "debug", "start_after_episodes": 2, "publish_every_s": 60}
+    assert asked == [{"kind": "online", "params": params}]
     page.reload()
     expect(page.get_by_role("tab", name="Keys")).to_have_attribute("aria-selected", "true")
 

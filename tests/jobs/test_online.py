@@ -12,6 +12,7 @@ from backend.domain import JobState
 from backend.intake import reconcile
 from backend.jobs.label_file import LABELS_FILE, read_label_table
 from backend.learning.published_files import published_versions, weights_folder
+from backend.statistics import wilson
 from tests.jobs.job_processes import run_jobs
 from tests.jobs.train_fixtures import record_graded, write_dataset, write_orders
 
@@ -228,6 +229,17 @@ def test_each_episode_is_told_once_with_the_seeds_names(world):
     assert rates == pytest.approx([5 / 14, 5 / 15, 5 / 16, 0.5, 0.5])
     assert numbers(world, "live", "train/replay_buffer_size")[-1] == 65
     assert numbers(world, "live", "train/offline_replay_buffer_size")[-1] == 21
+
+
+def test_how_the_online_episodes_went_is_told_by_the_labels_in_force(world):
+    rates = numbers(world, "live", "train/Success rate")
+    low, high = wilson(1, 5)
+
+    assert rates == pytest.approx([1 / 3, 1 / 4, 1 / 5]), "one was relabelled as another arrived"
+    assert numbers(world, "live", "train/Success rate low")[-1] == pytest.approx(low)
+    assert numbers(world, "live", "train/Success rate high")[-1] == pytest.approx(high)
+    assert numbers(world, "live", "train/Time to success [s]")[-1] == pytest.approx(1.0)
+    assert numbers(world, "live", "train/Newest version attempts") == [3.0, 4.0, 5.0]
 
 
 def test_the_oldest_online_frames_leave_the_buffer_and_stay_on_the_disk(world):

@@ -24,6 +24,7 @@ export class LearnerPanel {
   #offline;
   #share;
   #after;
+  #every;
   #begin;
   #now;
   #state;
@@ -62,6 +63,7 @@ export class LearnerPanel {
     this.#offline = make("select");
     this.#share = number({ value: 50, min: 5, max: 95, step: 5 });
     this.#after = number({ value: 3, min: 1, max: 1000, step: 1 });
+    this.#every = number({ value: 120, min: 5, max: 3600, step: 5 });
     this.#begin = make("button", "primary", "Start learning");
     this.#begin.type = "submit";
     for (const [name, words, control, about] of [
@@ -70,6 +72,7 @@ export class LearnerPanel {
       ["offline", "learn from, too", this.#offline, "Episodes from before, mixed into every batch"],
       ["share", "their share, %", this.#share, "Of each batch; the rest is from this session on"],
       ["after", "after episodes", this.#after, "It waits until so many episodes are finished"],
+      ["every", "weights every, s", this.#every, "How often the robot gets newer weights, between two attempts"],
     ]) {
       const label = make("label", "field");
       label.title = about;
@@ -184,7 +187,11 @@ export class LearnerPanel {
   }
 
   get #params() {
-    const params = { preset: this.#preset.value, start_after_episodes: Number(this.#after.value) };
+    const params = {
+      preset: this.#preset.value,
+      start_after_episodes: Number(this.#after.value),
+      publish_every_s: Number(this.#every.value),
+    };
     if (this.#start.value) params.start = this.#start.value;
     // What this session has recorded so far counts as well.
     if (this.#session_id) params.session_id = this.#session_id;
