@@ -1,7 +1,6 @@
 """The robot's computer: an actor of its own, a disk of its own, and a line to the server."""
 
 import os
-import signal
 import subprocess
 import sys
 import uuid
@@ -57,11 +56,7 @@ class DistantActor:
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            self.kill()
 
     @property
     def log(self) -> str:

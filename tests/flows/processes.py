@@ -1,7 +1,9 @@
 """Starts Handrail as its users do, as processes of its own, and ends exactly those."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,14 +19,22 @@ import psutil
 ROOT = Path(__file__).parents[2]
 
 
+# Below the ports that systems give to outgoing connections: nobody is given one of these between
+# two starts of a server.
+PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port to listen on, now and again later."""
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"no port of {PORTS} is free")
 
 
 def wait_for[T](
-    what: str, check: Callable[[], T], *, timeout_s: float = 60.0, tell: Callable[[], str] = str
+    what: str, check: Callable[[], T], *, timeout_s: float = 120.0, tell: Callable[[], str] = str
 ) -> T:
     """Poll `check` until it returns something true.
 
@@ -106,7 +116,7 @@ class HandrailProcess:
         body = {"command": command, "command_id": command_id, "params": params}
         return self.api.post("/api/session/command", json=body)
 
-    def wait_phase(self, *phases: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    def wait_phase(self, *phases: str, timeout_s: float = 120.0) -> dict[str, Any]:
         def check() -> dict[str, Any] | None:
             now = self.session()
             return now if now["phase"] in phases else None

@@ -180,7 +180,6 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
     handrail.wait_actor()
     oracle = Oracle(handrail)
     oracle.press("open", policy="start/000000")
-    assert oracle.attempt() == "start/000000"
     learner = Learner(
         handrail,
         preset="debug",
@@ -192,6 +191,9 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
         dataset_every_episodes=EXPORT_EVERY,
     )
     try:
+        # It waits for an episode while it starts.
+        assert oracle.attempt() == "start/000000"
+
         # Weights go live between two attempts, and the next one bears their name.
         driven(oracle, learner.wait_version(1))
         assert is_published(oracle.attempt())
@@ -201,8 +203,7 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
         reached = learner.version()
         oracle.attempt()
         learner.order("resume")
-        learner.wait_episodes(3)
-        driven(oracle, learner.wait_version(reached + 1))
+        wait_for("the learner to begin again", lambda: learner.now()["state"] == "running")
 
         # The server dies in the midst of an attempt; learner and robot go on without it.
         policy = oracle.begin()
@@ -215,6 +216,7 @@ def test_weights_advance_and_nothing_is_lost_whoever_is_killed(handrail):
             oracle.press("start")
         oracle.finish(policy)
         learner.wait_episodes(4)
+        driven(oracle, learner.wait_version(reached + 1))
 
         # The actor dies in the midst of an attempt; the next one drives the newest weights.
         oracle.begin()
