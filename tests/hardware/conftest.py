@@ -7,8 +7,9 @@ import pytest
 from lerobot.robots.so_follower import SO101Follower, SO101FollowerConfig
 from lerobot.teleoperators.so_leader import SO101Leader, SO101LeaderConfig
 
-from tests.hardware.arms import EmulatedArm
+from tests.hardware.arms import JOINTS, EmulatedArm
 from tests.hardware.clocks import HandClock
+from tests.hardware.leader_bench import Bench, state
 from tests.hardware.patience import make_cameras_patient, make_drivers_patient
 
 
@@ -51,3 +52,19 @@ def leader(leader_arm: EmulatedArm) -> SO101Leader:
     return SO101Leader(
         SO101LeaderConfig(**{**fields, "calibration_dir": Path(fields["calibration_dir"])})
     )
+
+
+@pytest.fixture
+def bench(leader_arm: EmulatedArm, clock: HandClock) -> Iterator[Bench]:
+    bench = Bench(leader_arm, clock)
+    bench.leader.connect()
+    yield bench
+    bench.arm.bus.faults.clear()
+    bench.leader.close()
+
+
+@pytest.fixture
+def following(bench: Bench) -> Bench:
+    bench.follow(state(), 2.0)
+    assert bench.arm.torque() == set(JOINTS)
+    return bench
