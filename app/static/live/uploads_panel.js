@@ -3,7 +3,7 @@
 // Those that come as they should are a line among the counts. Here is what the server cannot take, and
 // what nothing is heard of any more; whatever is put away is kept in a folder `discarded`.
 
-import { answerOf } from "./answers.js";
+import { post } from "./answers.js";
 import { make, setShown, setText } from "./paint.js";
 import { clock, percent } from "./units.js";
 import { sentence } from "./wording.js";
@@ -52,7 +52,7 @@ export class UploadsPanel {
 
   async #decide(id, what) {
     try {
-      const { done } = await answerOf(await fetch(`/api/uploads/${id}/${what}`, { method: "POST" }));
+      const { done } = await post(`/api/uploads/${id}/${what}`);
       this.#notices.toast("info", `Episode ${id.slice(0, 8)}: ${WORDS[done]}`, { key: `upload-${id}` });
     } catch (error) {
       this.#notices.toast("warning", error.message, { hint: error.hint ?? "", key: `upload-${id}` });
