@@ -6,10 +6,12 @@ The last thing a person decided about driving holds: weights that a learner publ
 learner was started, or resumed, after the last promotion; else the promoted checkpoint does.
 
 Every N of its online episodes all of them are exported to `datasets/local/<run>-online`. The job
-writes aside and replaces the dataset before only when the new one is verified.
+writes aside and replaces the dataset before only when the new one is verified. One that failed is
+ordered again with the next episode.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,15 +117,22 @@ class LearnerOrders:
             return None
         repo_id = f"local/{job.result['run']}-online"
         ids = online_episode_ids(db, session_id=job.params.get("session_id"), since_s=job.created_s)
-        exports = db.scalars(
+        rows = db.scalars(
             select(JobRow)
             .where(JobRow.kind == JobKind.EXPORT.value, JobRow.author == AUTHOR)
             .order_by(JobRow.created_s.desc())
         )
-        last = next((row for row in exports if row.params.get("repo_id") == repo_id), None)
-        if last is not None and not JobState(last.state).is_over:
+        exports = [row for row in rows if row.params.get("repo_id") == repo_id]
+        if exports and not JobState(exports[0].state).is_over:
             return None
-        known = set() if last is None else set(last.params["episodes"])
-        if len([id for id in ids if id not in known]) < every:
+        # What failed is due still, and is tried again when there is something new.
+        tried = _episodes_of(exports[:1])
+        settled = [row for row in exports if row.state != JobState.FAILED]
+        new = set(ids) - _episodes_of(settled[:1])
+        if len(new) < every or set(ids) <= tried:
             return None
         return {"repo_id": repo_id, "episodes": ids, "overwrite": True}
+
+
+def _episodes_of(exports: Sequence[JobRow]) -> set[str]:
+    return {id for row in exports for id in row.params["episodes"]}

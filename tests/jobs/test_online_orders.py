@@ -122,6 +122,28 @@ def test_every_so_many_episodes_all_online_ones_are_exported_over_the_last_expor
     assert learner.look() not in (None, first)
 
 
+def test_an_export_that_failed_is_tried_again_with_the_next_episode(database, tmp_path):
+    learner = LearnerOrders(database, JobOrders(database, tmp_path, clock=lambda: 2000.0))
+    add_learner(database, {}, session_id="s1", dataset_every_episodes=2)
+    with database.write() as db:
+        db.add(
+            SessionRow(id="s1", robot="r", policy="p", operator="o", opened_s=0.0, closed_s=None)
+        )
+    ids = record_graded(tmp_path, 3, num_steps=2)
+    reconcile(database, tmp_path)
+    first = learner.look()
+    with database.write() as db:
+        db.get_one(JobRow, first).state = JobState.FAILED.value
+    assert learner.look() is None, "it would fail again at once"
+
+    with database.write() as db:
+        row = db.get_one(JobRow, first)
+        row.params = {**row.params, "episodes": ids[:2]}
+    again = learner.look()
+    with database.read() as db:
+        assert db.get_one(JobRow, again).params["episodes"] == ids
+
+
 def test_imported_episodes_are_not_online(database, tmp_path):
     add_learner(database, {}, dataset_every_episodes=1)
     record_graded(tmp_path, 1, num_steps=2)
