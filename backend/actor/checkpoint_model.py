@@ -26,7 +26,8 @@ class CheckpointModel:
         policy: Any = checkpoint.policy
         self.chunk_size = checkpoint.chunk_size
         self.horizon = checkpoint.advantage_steps
-        self.can_blend = bool(policy.supports_rtc())
+        # What is left over of a chunk of relative actions is relative to where the robot was then.
+        self.can_blend = bool(policy.supports_rtc()) and not policy.config.use_relative_actions
         if self.can_blend:
             policy.config.rtc_config = RTCConfig(enabled=True)
             policy.init_rtc_processor()

@@ -28,6 +28,9 @@ class ModelConfig:
     num_inference_steps: int = 10
     # State and action go to [-1, 1] by the 1st and 99th percentile or by the extremes.
     normalization: Literal["quantiles", "min_max"] = "quantiles"
+    # What the model says of a joint: where it should be, or how far from where it is when the chunk
+    # begins. `auto`: as the checkpoint that the run starts from, else absolute.
+    actions: Literal["auto", "absolute", "relative"] = "auto"
     # Whose statistics normalise. `auto`: a trained RL checkpoint's own, else the data's.
     statistics: Literal["auto", "checkpoint", "data"] = "auto"
     # Prompt tokens; longer prompts are refused, never cut. None: 200 for base, 64 for tiny.

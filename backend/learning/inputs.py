@@ -28,6 +28,7 @@ from backend.learning.pi05_rl.processor_pi05_rl import (
     WORDS_KEY,
     AdvantagePromptStep,
 )
+from backend.learning.relative_actions import WAYS, chunk_ways
 from backend.learning.replay import EpisodeArrays, Observations
 
 Stats = dict[str, dict[str, np.ndarray]]
@@ -104,16 +105,24 @@ def _raw(observations: Observations) -> dict[str, Any]:
     return batch
 
 
-def dataset_stats(episodes: Sequence[EpisodeArrays]) -> Stats:
+def dataset_stats(episodes: Sequence[EpisodeArrays], *, horizon: int | None = None) -> Stats:
     """Return the statistics of states and actions that LeRobot's normaliser reads.
 
     Every one of LeRobot's modes can be used with them. A dimension that never moves gets a range
     of 1 around its value, else noise of the last digit would become the full scale.
+
+    Args:
+        episodes: Of one robot.
+        horizon: Steps of a chunk, for those of relative actions too, where the robot has any: its
+            state has the dimensions of its actions. None: without them.
     """
-    return {
+    stats = {
         OBS_STATE: _stats(np.concatenate([episode.states for episode in episodes])),
         ACTION: _stats(np.concatenate([episode.actions for episode in episodes])),
     }
+    if horizon is not None and episodes[0].states.shape[1] == episodes[0].actions.shape[1]:
+        stats[WAYS] = _stats(chunk_ways(episodes, horizon=horizon))
+    return stats
 
 
 def _stats(values: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:

@@ -29,6 +29,7 @@ from backend.learning.pi05_rl.processor_pi05_rl import (
     make_pi05_rl_pre_post_processors,
 )
 from backend.learning.pi05_rl.sizes import SIZES
+from backend.learning.relative_actions import stats_in_use
 
 CRITIC_FILE = "critic.safetensors"
 # Learner config, scale of the returns, thresholds: what values and words of a checkpoint mean.
@@ -81,7 +82,9 @@ def start_models(
             "give those of the episodes"
         )
     policy_config = _policy_config(config, embodiment, device)
-    processors = make_pi05_rl_pre_post_processors(policy_config, data_stats)
+    processors = make_pi05_rl_pre_post_processors(
+        policy_config, stats_in_use(policy_config, data_stats)
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         if kind == "pi05":
@@ -150,6 +153,11 @@ def _restarted(models: Models, config: LearnerConfig, data_stats: Stats | None) 
         asked, has = getattr(config.model, name), getattr(policy.config, name)
         if asked != has:
             raise ValueError(f"model.{name} is {asked!r}, but {start} has {has!r}: set it so")
+    has = "relative" if policy.config.use_relative_actions else "absolute"
+    if config.model.actions not in ("auto", has):
+        raise ValueError(
+            f"model.actions is {config.model.actions!r}, but those of {start} are {has}: set it so"
+        )
     policy.config.advantage_words = config.words.mode
     policy.config.guidance_scale = config.model.guidance
     policy.config.num_inference_steps = config.model.num_inference_steps
@@ -161,7 +169,7 @@ def _restarted(models: Models, config: LearnerConfig, data_stats: Stats | None) 
     if config.model.statistics == "data" or (config.model.statistics == "auto" and never_trained):
         if data_stats is None:
             raise ValueError(f"{start} was never trained: give the statistics of the episodes")
-        stats = data_stats
+        stats = stats_in_use(policy.config, data_stats)
     # Words and statistics are this run's; the tokenizer stays the checkpoint's.
     preprocessor, postprocessor = make_pi05_rl_pre_post_processors(
         policy.config, stats, tokenizer=_step(models.preprocessor, PromptTokenizerStep)
@@ -218,6 +226,7 @@ def _policy_config(config: LearnerConfig, embodiment: Embodiment, device: str) -
             OBS_STATE: state,
         },
         output_features={ACTION: action},
+        use_relative_actions=model.actions == "relative",
         action_feature_names=None if names is None else list(names),
         push_to_hub=False,
     )

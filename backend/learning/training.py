@@ -74,7 +74,8 @@ def start_run(
     """
     _allow_tf32()
     embodiment = embodiment_of(episodes, action_names=action_names)
-    models = start_models(config, embodiment, data_stats=dataset_stats(episodes), device=device)
+    stats = dataset_stats(episodes, horizon=config.model.chunk_size)
+    models = start_models(config, embodiment, data_stats=stats, device=device)
     learner = Learner(models, config, sampler=sampler)
     learner.set_episodes(episodes)
     return learner

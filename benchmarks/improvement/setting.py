@@ -49,6 +49,8 @@ class Setting:
     actor_steps: int = 1500
     critic_steps: int = 600
     chunk_size: int = 8
+    # What the models say: see `ModelConfig.actions`.
+    actions: str = "absolute"
     # Actions of a chunk that are played before the next one is thought of.
     replan: int = 6
     # Laid over the learner's config, for `seed` and for `recap`.
@@ -76,6 +78,7 @@ class Setting:
         common = {
             "model.start_from": None if start is None else str(start),
             "model.chunk_size": self.chunk_size,
+            "model.actions": self.actions,
             "data.held_out_fraction": 0.0,
             "schedule.save_every": 1_000_000,
             "seed": seed,
@@ -126,12 +129,13 @@ SETTINGS = {
             slips=Slips(share=0.3, noticed_share=1.0, notices_s=(0.5, 1.5)),
             halts=Halts(every_s=0.8, lasts_s=(0.5, 1.5)),
             demonstration_limit_s=8.0,
+            actions="relative",
             limit_s=4.0,
             helps_share=0.3,
-            actor_steps=1000,
-            critic_steps=300,
+            actor_steps=700,
+            critic_steps=200,
             # Three quarters of what it learns from makes headway; halts are the rest.
-            recap_overrides={"words.positive_fraction": 0.6},
+            recap_overrides={"words.positive_fraction": 0.6, "reward.failure_cost": 15.0},
         ),
         Setting(
             name="pick",
