@@ -79,11 +79,16 @@ class Succession:
             RigRefusedError, RobotFaultError: As `RigMaker.connect`.
         """
         promoted = self._promotions.newest
-        if wanted is None and promoted is not None:
+        while wanted is None and promoted is not None:
             try:
                 return self._opened(self._maker.connect(robot, promoted.path))
             except RigRefusedError as error:
-                self._refuse(promoted.checkpoint_id, str(error), self._default)
+                newer = self._promotions.newest
+                if newer == promoted:
+                    self._refuse(promoted.checkpoint_id, str(error), self._default)
+                    break
+                # Weights that gave way to newer ones while the robot was being opened.
+                promoted = newer
         rig = self._opened(self._maker.connect(robot, wanted or self._default))
         # What a person chose stays chosen.
         self._default = wanted or self._default

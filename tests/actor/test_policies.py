@@ -222,6 +222,25 @@ def test_open_goes_on_without_a_promoted_checkpoint_that_is_gone(stage):
     assert "fake_policy stays" in stage.notices("policy_refused")[0].message
 
 
+def test_open_takes_newer_weights_where_those_promoted_went_meanwhile(stage, loaded):
+    stage.promotions.offer(NINE)
+    newer = Promoted(checkpoint_id="run@000010", path="/data/run/000010", promoted_s=10.0)
+    remember = stage.maker.load
+
+    def gone_while_loading(policy: str) -> FakeThinker:
+        if policy == NINE.path:
+            stage.promotions.offer(newer)
+            raise RigRefusedError("newer ones have taken their place")
+        return remember(policy)
+
+    stage.maker.load = gone_while_loading
+    stage.command(Command.OPEN)
+
+    assert stage.maker.asked_for == [NINE.path, newer.path]
+    assert stage.outlet.ticks[-1].policy == "run/000010"
+    assert stage.notices("policy_refused") == []
+
+
 def test_open_with_a_checkpoint_that_is_not_there_is_refused(stage):
     answer = stage.command(Command.OPEN, policy="run/404")
 
