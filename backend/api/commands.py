@@ -105,35 +105,43 @@ class CommandPath:
 
     async def _carry(self, request: CommandRequest) -> Answer:
         if request.command is Command.STOP:
-            asked = asyncio.create_task(self._ask(request))
-            try:
-                await self._log.begin(request)
-            except Exception:
-                # A stop works whatever becomes of its row: who pressed it must hear that the robot
-                # stands, not what the database met. That it is not on record is lost data.
-                log.exception("stop %s could not be recorded", request.command_id)
-                return await asked
-            answer = await asked
+            return await self._stop(request)
+        known = await self._log.find(request.command_id)
+        if known is not None:
+            return known
+        if self._is_late(request):
+            answer = self._refusal(
+                request,
+                "late",
+                f"{request.command} arrived more than {MAX_COMMAND_AGE_MS} ms after it was "
+                "sent and was dropped",
+                "Press it again if you still mean it.",
+            )
+            await self._log.begin(request)
         else:
-            known = await self._log.find(request.command_id)
-            if known is not None:
-                return known
-            if self._is_late(request):
-                answer = self._refusal(
-                    request,
-                    "late",
-                    f"{request.command} arrived more than {MAX_COMMAND_AGE_MS} ms after it was "
-                    "sent and was dropped",
-                    "Press it again if you still mean it.",
-                )
-                await self._log.begin(request)
-            else:
-                asked = asyncio.create_task(self._ask(request))
-                await self._log.begin(request)
-                answer = await asked
+            asked = asyncio.create_task(self._ask(request))
+            await self._log.begin(request)
+            answer = await asked
         if not _is_unanswered(answer):
             await self._log.conclude(answer)
         return answer
+
+    async def _stop(self, request: CommandRequest) -> Answer:
+        """Ask first; what becomes of the row then changes nothing in the answer."""
+        asked = asyncio.create_task(self._ask(request))
+        await self._try_to_record(request, self._log.begin(request))
+        answer = await asked
+        if not _is_unanswered(answer):
+            await self._try_to_record(request, self._log.conclude(answer))
+        return answer
+
+    async def _try_to_record(self, request: CommandRequest, write: Awaitable[None]) -> None:
+        try:
+            await write
+        except Exception:
+            # Who pressed stop must hear that the robot stands, not what the database met, whatever
+            # that was. That it is not on record is lost data.
+            log.exception("stop %s could not be recorded", request.command_id)
 
     async def _ask(self, request: CommandRequest) -> Answer:
         now_ms = self._live.clock.wall_ms()

@@ -2,9 +2,12 @@
 
 import json
 import socket
+import sqlite3
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from backend.api.command_log import CommandRows
 from backend.domain import Command
 from backend.wire import MAX_TEXT_BYTES
 
@@ -171,6 +174,24 @@ def test_stop_works_without_the_lease(actor, open_control):
     assert command.command is Command.STOP
     assert command.author == "Bob"
     assert bob.next_of("answer")["accepted"] is True
+
+
+@pytest.mark.parametrize("write", ["_begin", "_conclude"])
+def test_stop_is_answered_when_the_database_cannot_keep_it(
+    actor, open_control, monkeypatch, caplog, write
+):
+    def full_disk(*_):
+        raise OperationalError("insert", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr(CommandRows, write, full_disk)
+    control = open_control()
+
+    control.command("stop", "c1")
+
+    assert actor.obey().command is Command.STOP
+    assert control.next_of("answer")["accepted"] is True
+    assert "stop c1 could not be recorded" in caplog.text
+    assert "disk is full" in caplog.text
 
 
 def test_a_late_command_is_dropped_by_name(server, actor, open_control):
