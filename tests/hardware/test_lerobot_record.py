@@ -86,7 +86,7 @@ def test_lerobot_record_makes_a_dataset_of_what_the_page_drives(tmp_path, follow
     finally:
         over.set()
         program.close()
-    keys.join(timeout=10)
+    keys.join(timeout=60)
 
     assert follower_arm.torque() == set()
     dataset = LeRobotDataset("local/page", root=root)

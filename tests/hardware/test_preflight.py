@@ -114,7 +114,7 @@ def test_a_port_in_use_names_the_process_that_uses_it(follower_arm):
         assert holder.stdout.readline()
         level, message, _ = the_one(check_ports({"robot.port": str(follower_arm.port)}))
         holder.stdin.close()
-        holder.wait(timeout=10)
+        holder.wait(timeout=60)
 
     assert level is Level.BLOCKING
     assert message.endswith(f"is already open in process {holder.pid}")

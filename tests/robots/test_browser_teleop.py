@@ -303,7 +303,7 @@ def test_stopped_from_its_own_page_it_holds_the_arm_until_it_is_cleared(tmp_path
 
         def say(**message):
             socket.send(json.dumps(message))
-            return json.loads(socket.recv(timeout=5))
+            return json.loads(socket.recv(timeout=60))
 
         say(held=["ArrowUp"])
         assert human.get_action() == pytest.approx(pose), "the first step has no length"

@@ -33,7 +33,7 @@ def address(page):
 def say(socket, held, axes=()):
     """Send what is held; the answer says that it arrived."""
     socket.send(json.dumps({"held": held, "axes": list(axes)}))
-    return json.loads(socket.recv(timeout=5))
+    return json.loads(socket.recv(timeout=60))
 
 
 def test_what_is_held_comes_in_order_with_its_time(page, address, clock):
@@ -56,14 +56,14 @@ def test_the_newest_page_drives(page, address):
         say(second, ["KeyR"])
 
         with pytest.raises(ConnectionClosed) as closed:
-            first.recv(timeout=5)
+            first.recv(timeout=60)
         assert closed.value.rcvd.code == REPLACED
         assert page.take()[0] == [(frozenset({"KeyR"}), ())]
 
 
 def command(socket, name):
     socket.send(json.dumps({"command": name}))
-    return json.loads(socket.recv(timeout=5))
+    return json.loads(socket.recv(timeout=60))
 
 
 def test_a_stop_drops_what_is_held_and_stays_until_it_is_cleared(page, address):
@@ -89,7 +89,7 @@ def test_a_message_that_is_none_closes_its_connection(page, address, text):
         socket.send(text)
 
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=5)
+            socket.recv(timeout=60)
     assert page.take()[0] == []
 
 
@@ -104,7 +104,7 @@ def test_pages_of_other_origins_may_not_drive(page, address):
 @pytest.mark.parametrize("path", ["../setup_page.py", "%2e%2e/setup_page.py", "jog", "none.js"])
 def test_only_files_of_the_pages_are_served(page, path):
     # Not httpx: it would tidy the path up before it sends it.
-    line = http.client.HTTPConnection(page.url.removeprefix("http://"), timeout=5)
+    line = http.client.HTTPConnection(page.url.removeprefix("http://"), timeout=60)
     with contextlib.closing(line):
         line.request("GET", f"/handrail-static/{path}")
         assert line.getresponse().status == 404
