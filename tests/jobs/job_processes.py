@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 
-def run_jobs(code: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    """Run `code` with `data_dir` as its argument; it must end well.
+def run_jobs(code: str, *data_dirs: Path) -> subprocess.CompletedProcess[str]:
+    """Run `code` with `data_dirs` as its arguments; it must end well.
 
     Returns:
         The ended process, whose `stdout` is what `code` printed.
     """
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(data_dir)],
+        [sys.executable, "-W", "ignore", "-c", code, *map(str, data_dirs)],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,

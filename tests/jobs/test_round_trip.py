@@ -1,10 +1,6 @@
 """Store → LeRobot v3 → store: what goes out comes back frame by frame, by the real jobs."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +12,7 @@ from backend.episodes.store import read_header, read_steps, video_path
 from backend.episodes.video import VideoReader
 from backend.intake import reconcile
 from tests.episodes.episode_fixtures import STARTED_S, make_header, record
+from tests.jobs.job_processes import run_jobs
 from tests.jobs.train_fixtures import prepared, write_orders
 
 EPISODES = {
@@ -46,15 +43,7 @@ def stores(tmp_path_factory):
         prepared(data_dir).close()
     write_orders(here, "out", "export", repo_id="local/a")
     write_orders(there, "in", "import", path=str(here / "datasets/local/a"))
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(here), str(there)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    child = run_jobs(CHILD, here, there)
     assert child.stdout.splitlines()[-1:] == ["[0, 0]"], child.stderr
     return here, there
 
