@@ -22,7 +22,7 @@ def add_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
     train = commands.add_parser(
         "train", parents=[common], help="train critic and actor, as the Training page does"
     )
-    train.add_argument("--preset", help="a file in configs/learners, such as recap, recap_tiny or seed")
+    train.add_argument("--preset", help="a file in configs/learners, such as recap or seed_tiny")
     train.add_argument("--start", help="a checkpoint run/step, tiny, a folder, or a Hub id")
     train.add_argument("--run", dest="run_name", metavar="NAME", help="name of the run")
     train.add_argument("--steps", type=int, help="optimiser steps in all")
