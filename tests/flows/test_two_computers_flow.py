@@ -75,7 +75,7 @@ def test_nothing_is_lost_between_two_computers_on_a_bad_line(server, proxy, acto
         operator.keeping = True
         assert operator.command("open", policy="hold")["accepted"]
         first = attempt(server, operator)
-        assert episode(server, first)["state"] == "recording"
+        wait_for("its row", lambda: episode(server, first)["state"] == "recording")
         before = operator.tick["step"]
         proxy.break_all()
         wait_for("the link", lambda: operator.tick["step"] > before + 5)
