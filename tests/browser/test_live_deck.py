@@ -41,6 +41,11 @@ def test_statistics_follow_the_grades_and_the_keys_come_forward_for_whoever_driv
     expect(plot.locator("circle")).to_have_count(1)
     expect(plot).to_have_attribute("aria-label", "scripted: 1 of 1, 100 % [21–100]")
 
+    # On a tablet the counts have their interval too, and nothing is wider than the screen.
+    page.set_viewport_size({"width": 820, "height": 1180})
+    expect(page.locator(".counts")).to_contain_text("[21–100 %]")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+
 
 def test_the_learner_form_offers_what_there_is_and_starts_a_job(
     live: LivePage,

@@ -57,6 +57,13 @@ def test_examples_are_loaded_on_request_and_the_tour_is_closed_for_good(
         assert urlsplit(page.url).path == path
     page.screenshot(path=screenshots / "tour-live.png")
 
+    # On a tablet the commands are at the bottom: the card stands above them.
+    page.set_viewport_size({"width": 820, "height": 1180})
+    shown, commands = card.bounding_box(), page.locator(".drive").bounding_box()
+    assert shown is not None
+    assert commands is not None
+    assert shown["y"] + shown["height"] <= commands["y"]
+
     card.get_by_role("button", name="Make small").click()
     expect(card.get_by_role("heading")).to_be_hidden()
     page.screenshot(path=screenshots / "tour-small.png")
