@@ -263,23 +263,6 @@ def test_a_leader_that_fails_while_it_follows_stops_nothing(place):
     place.wait_phase("human")
 
 
-def test_a_killed_process_leaves_stiff_arms_and_the_next_one_puts_them_right(place):
-    place.begin_attempt()
-    place.wait("the leader to follow", lambda: place.leader.torque() == ALL)
-
-    place.end_actor(signal.SIGKILL)
-    assert stiff(place) == (ALL, ALL)
-
-    place.page.events.clear()
-    place.press("open")
-    assert stiff(place) == (ALL, NOBODY)
-    caution = place.notice("caution")
-    assert "is stiff, a program ended without letting go" in caution["message"]
-
-    place.end_actor(signal.SIGTERM)
-    assert stiff(place) == (NOBODY, NOBODY)
-
-
 def test_what_was_recorded_becomes_a_dataset(place):
     episodes = place.handrail.api.get("/api/episodes").json()["items"]
     # One that went well, with a human in it, and one that a fault ended.
@@ -306,6 +289,26 @@ def test_what_was_recorded_becomes_a_dataset(place):
     table = pa.concat_tables(pq.read_table(file) for file in folder.glob("data/**/*.parquet"))
     human = np.array(table["intervention"].to_pylist()).reshape(-1)
     assert human.sum() == sum(episode["num_human_steps"] for episode in chosen) > 0
+
+
+def test_a_killed_process_leaves_stiff_arms_and_the_next_one_puts_them_right(running):
+    # The last test: no actor is left to tidy up.
+    place = running
+    place.begin_attempt()
+    place.wait("the leader to follow", lambda: place.leader.torque() == ALL)
+
+    killed = place.end_actor(signal.SIGKILL)
+    assert stiff(place) == (ALL, ALL)
+
+    place.wait_for_actor_after(killed)
+    place.page.events.clear()
+    place.press("open")
+    assert stiff(place) == (ALL, NOBODY)
+    caution = place.notice("caution")
+    assert "is stiff, a program ended without letting go" in caution["message"]
+
+    place.end_actor(signal.SIGTERM)
+    assert stiff(place) == (NOBODY, NOBODY)
 
 
 def joint(arm) -> float:

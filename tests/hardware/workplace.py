@@ -163,15 +163,17 @@ class Workplace:
     def unplug_camera(self, name: str) -> None:
         self.videos[name].rename(self.videos[name].with_suffix(".unplugged"))
 
-    def end_actor(self, number: signal.Signals) -> None:
-        """End the actor's process and wait until the server has started another."""
+    def end_actor(self, number: signal.Signals) -> int:
+        """End the actor's process, wait until it is gone, return what its id was."""
         pid = self.handrail.actor_pid()
         assert pid is not None
         psutil.Process(pid).send_signal(number)
         self.wait("the actor's end", lambda: not is_running(pid))
-        self.wait_for_actor_after(pid)
+        return pid
 
     def wait_for_actor_after(self, pid: int) -> None:
+        """Wait until the server has started another one."""
+
         def find() -> bool:
             status = self.handrail.session()["actor"]
             return status["state"] == "connected" and status["pid"] != pid
