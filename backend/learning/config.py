@@ -38,9 +38,12 @@ class ModelConfig:
     gradient_checkpointing: bool = False
     # Classifier-free guidance when acting: 1 is off, above 1.5 motion gets too aggressive.
     guidance: float = 1.0
+    # Times the noise that a chunk begins with when acting: 1 is π0.5's own, 0 calms a small model.
+    acting_noise: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.chunk_size >= 1, "chunk_size", self.chunk_size, "at least 1")
+        _require(0 <= self.acting_noise <= 1, "acting_noise", self.acting_noise, "in 0…1")
         _require(self.guidance >= 1.0, "guidance", self.guidance, "at least 1 (1 is off)")
 
 

@@ -160,6 +160,7 @@ def _restarted(models: Models, config: LearnerConfig, data_stats: Stats | None) 
         )
     policy.config.advantage_words = config.words.mode
     policy.config.guidance_scale = config.model.guidance
+    policy.config.noise_scale = config.model.acting_noise
     policy.config.num_inference_steps = config.model.num_inference_steps
     policy.config.gradient_checkpointing = config.model.gradient_checkpointing
     if config.model.gradient_checkpointing:
@@ -208,6 +209,7 @@ def _policy_config(config: LearnerConfig, embodiment: Embodiment, device: str) -
         size=model.size,
         advantage_words=config.words.mode,
         guidance_scale=model.guidance,
+        noise_scale=model.acting_noise,
         tokenizer=model.tokenizer or ("tiny" if model.size == "tiny" else PALIGEMMA_TOKENIZER),
         dtype=model.dtype,
         chunk_size=model.chunk_size,

@@ -51,6 +51,8 @@ class Setting:
     chunk_size: int = 8
     # What the models say: see `ModelConfig.actions`.
     actions: str = "absolute"
+    # Of every policy when it acts: see `ModelConfig.acting_noise`.
+    acting_noise: float = 1.0
     # Actions of a chunk that are played before the next one is thought of.
     replan: int = 6
     # Laid over the learner's config, for `seed` and for `recap`.
@@ -79,6 +81,7 @@ class Setting:
             "model.start_from": None if start is None else str(start),
             "model.chunk_size": self.chunk_size,
             "model.actions": self.actions,
+            "model.acting_noise": self.acting_noise,
             "data.held_out_fraction": 0.0,
             "schedule.save_every": 1_000_000,
             "seed": seed,
@@ -130,6 +133,7 @@ SETTINGS = {
             halts=Halts(every_s=0.8, lasts_s=(0.5, 1.5)),
             demonstration_limit_s=8.0,
             actions="relative",
+            acting_noise=0.0,
             limit_s=4.0,
             helps_share=0.3,
             actor_steps=700,

@@ -180,6 +180,27 @@ def sampled(policy, inputs, noise):
     return policy.predict_action_chunk(inputs, noise=noise)
 
 
+def test_without_noise_a_chunk_is_the_same_whatever_was_drawn(make_learner, episodes):
+    learner = make_learner({"model.acting_noise": 0.0})
+    policy = learner.models.policy
+    inputs = ModelInputs(learner.models.preprocessor).for_acting(observe(learner, episodes[0], 2))
+
+    calm = [policy.predict_action_chunk(inputs) for _ in range(2)]
+    policy.config.noise_scale = 1.0
+    drawn = [policy.predict_action_chunk(inputs) for _ in range(2)]
+
+    assert torch.equal(*calm)
+    assert not torch.equal(*drawn)
+    zeros = torch.zeros(2, 4, 32)
+    assert torch.equal(calm[0], sampled(policy, inputs, zeros))
+
+
+@pytest.mark.parametrize("scale", [-0.1, 1.1])
+def test_more_noise_than_was_trained_with_is_refused(scale):
+    with pytest.raises(ValueError, match="noise_scale"):
+        PI05RLConfig(noise_scale=scale)
+
+
 def test_guidance_of_one_is_no_guidance_and_more_of_it_changes_the_chunk(make_learner, episodes):
     learner = make_learner()
     policy = learner.models.policy

@@ -23,6 +23,9 @@ class PI05RLConfig(PI05Config):
     advantage_words: str = "two"
     # Classifier-free guidance β when acting: v = v_without + β (v_with - v_without); 1 is off.
     guidance_scale: float = 1.0
+    # Times the noise that a chunk begins with when acting: 1 draws from what was learned, 0 takes
+    # its middle, which is calmer where the model is small or little trained.
+    noise_scale: float = 1.0
     # Folder or Hub id, `tiny` for the built-in one. Read when processors are made anew; a saved
     # checkpoint has the tokenizer inside.
     tokenizer: str = PALIGEMMA_TOKENIZER
@@ -37,6 +40,8 @@ class PI05RLConfig(PI05Config):
             )
         if self.guidance_scale < 1.0:
             raise ValueError(f"guidance_scale is {self.guidance_scale}, must be at least 1 (off)")
+        if not 0.0 <= self.noise_scale <= 1.0:
+            raise ValueError(f"noise_scale is {self.noise_scale}, must be in 0…1 (1 is π0.5's own)")
         if self.guidance_scale > 1.0 and self.advantage_words == "none":
             raise ValueError(
                 f"guidance_scale is {self.guidance_scale}, but there are no words to be guided by: "

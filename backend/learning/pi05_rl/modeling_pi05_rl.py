@@ -7,7 +7,8 @@ Departures from LeRobot's `PI05Policy` (0.6.1):
 - `forward` leaves out the padded steps of a chunk (`action_is_pad`), which stock ignores;
 - loading is strict and raises, where stock prints a warning and returns random weights;
 - pictures must be floats in [0, 1]; whole numbers, a forgotten division by 255, are refused;
-- with `guidance_scale` β > 1, v = v_without + β (v_with - v_without) in every Euler step.
+- with `guidance_scale` β > 1, v = v_without + β (v_with - v_without) in every Euler step;
+- with `noise_scale` below 1 a chunk begins with less noise than was trained with.
 """
 
 from collections.abc import Sequence
@@ -177,6 +178,11 @@ class PI05RLPolicy(PI05Policy):
         self.eval()
         images, img_masks = self.camera_images(batch)
         tokens, masks = batch[OBS_LANGUAGE_TOKENS], batch[OBS_LANGUAGE_ATTENTION_MASK]
+        if kwargs.get("noise") is None and self.config.noise_scale != 1.0:
+            shape = (len(tokens), self.config.chunk_size, self.config.max_action_dim)
+            kwargs["noise"] = (
+                self.model.sample_noise(shape, tokens.device) * self.config.noise_scale
+            )
         if self.config.guidance_scale == 1.0:
             actions = self.model.sample_actions(images, img_masks, tokens, masks, **kwargs)
         else:
