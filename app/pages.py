@@ -44,7 +44,8 @@ class _FreshStatic(StaticFiles):
 def build_pages(*build_more: Callable[[gr.Blocks], None]) -> gr.Blocks:
     """Return the Live page, and whatever pages `build_more` add by `Blocks.route`."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    with gr.Blocks(title="Handrail", fill_width=True, analytics_enabled=False) as pages:
+    pages = gr.Blocks(title="Handrail", fill_width=True, analytics_enabled=False)
+    with pages:
         build_live_page()
     for build in build_more:
         build(pages)

@@ -6,7 +6,7 @@ process alone tells, saves and probes. One process needs nothing of this.
 """
 
 import os
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -59,9 +59,9 @@ class Ranks:
         if self._state is None:
             return
         if learner.actor_optimizer is not None:
-            learner.actor_optimizer = AveragedOptimizer(learner.actor_optimizer)
+            learner.actor_optimizer = averaged(learner.actor_optimizer)
         if learner.critic_optimizer is not None:
-            learner.critic_optimizer = AveragedOptimizer(learner.critic_optimizer)
+            learner.critic_optimizer = averaged(learner.critic_optimizer)
         if self.rank:
             own = np.random.default_rng([learner.config.seed, self.rank, learner.step])
             learner.rng.bit_generator.state = own.bit_generator.state
@@ -73,8 +73,13 @@ class Ranks:
             self._state = None
 
 
+def averaged(own: MasterOptimizer) -> MasterOptimizer:
+    """Return what steps on the mean of all processes' gradients in place of `own`."""
+    return cast(MasterOptimizer, AveragedOptimizer(own))
+
+
 class AveragedOptimizer:
-    """A `MasterOptimizer` that steps on the mean of all processes' gradients."""
+    """Looks like the `MasterOptimizer` it is made of, but for `step`."""
 
     def __init__(self, own: MasterOptimizer) -> None:
         self._own = own

@@ -15,6 +15,7 @@ import numpy as np
 from backend.jobs.alarms import alarms_of
 from backend.jobs.child import JobChild
 from backend.jobs.label_file import LABELS_FILE, LabelTable, write_label_table
+from backend.jobs.mixing import MixedSampler
 from backend.jobs.train_params import TrainParams
 from backend.jobs.train_plan import TrainPlan
 from backend.jobs.wandb_log import WandbLog
@@ -116,7 +117,8 @@ class TrainNews:
         self._step = learner.step
         self._window_steps += 1
         self._actor_updates += stage != "critic"
-        self._window_waited_s += learner.sampler.take_waited_s()
+        if isinstance(learner.sampler, MixedSampler):
+            self._window_waited_s += learner.sampler.take_waited_s()
         if learner.labels is not None and learner.labels is not self._labels:
             self._labels = learner.labels
             self._tell_labels(learner)

@@ -13,7 +13,7 @@ Everything may be left out: then all recorded episodes are learned from by prese
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.checkpoints import CHECKPOINTS_DIR, RUN_NAME
 from backend.db.queries import EpisodeFilter
@@ -76,7 +76,7 @@ class TrainParams:
     # Newest checkpoints of the run that are kept.
     keep: int
     processes: int
-    wandb: str
+    wandb: Literal["off", "online", "offline"]
     wandb_project: str
 
     @property

@@ -6,6 +6,8 @@ Offline and online trainings share it; see `checkpoint_rules.py` for what stays.
 import math
 from pathlib import Path
 
+from torch import nn
+
 from backend import checkpoints
 from backend.db.checkpoint_queries import protected_checkpoints
 from backend.db.engine import open_database
@@ -107,12 +109,12 @@ class RunSaver:
 
 def estimated_bytes(learner: Learner) -> int:
     """About how large the next checkpoint is: weights, and per trained weight three float32."""
-    parts = [learner.models.policy, learner.models.critic]
+    parts: list[nn.Module] = [learner.models.policy, learner.models.critic]
     if learner.target is not None:
         parts.append(learner.target)
-    weights = sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
+    weights: int = sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
     optimizers: list[MasterOptimizer | None] = [learner.actor_optimizer, learner.critic_optimizer]
-    trained = sum(
+    trained: int = sum(
         optimizer.master(name).numel()
         for optimizer in optimizers
         if optimizer is not None

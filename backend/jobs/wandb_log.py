@@ -5,20 +5,28 @@ step`), so that old and new runs lie on one chart. A resumed job goes on in its 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 X_AXIS = "train/Optimization step"
+# Of a distribution.
+NUM_BINS = 64
 
 
 class WandbLog:
     """One W&B run. `close()` may be repeated."""
 
     def __init__(
-        self, *, mode: str, project: str, run: str, folder: Path, config: Mapping[str, Any]
+        self,
+        *,
+        mode: Literal["online", "offline"],
+        project: str,
+        run: str,
+        folder: Path,
+        config: Mapping[str, Any],
     ) -> None:
         """Begin or continue the run.
 
@@ -43,6 +51,7 @@ class WandbLog:
             config=dict(config),
             settings=wandb.Settings(console="off"),
         )
+        self._is_open = True
         self._run.define_metric("train/*", step_metric=X_AXIS)
         self._run.define_metric("probe/*", step_metric=X_AXIS)
 
@@ -50,13 +59,17 @@ class WandbLog:
         """Send the numbers of a step."""
         self._run.log({**metrics, X_AXIS: step})
 
-    def log_histograms(self, step: int, values: Mapping[str, Sequence[float]]) -> None:
-        """Send distributions."""
-        drawn = {name: self._wandb.Histogram(np.asarray(v)) for name, v in values.items() if len(v)}
+    def log_histograms(self, step: int, values: Mapping[str, np.ndarray]) -> None:
+        """Send distributions, each an array of any length."""
+        drawn = {
+            name: self._wandb.Histogram(np_histogram=np.histogram(array, bins=NUM_BINS))
+            for name, array in values.items()
+            if len(array)
+        }
         self._run.log({**drawn, X_AXIS: step})
 
     def close(self) -> None:
         """Bring everything to where it belongs; harmless when repeated."""
-        if self._run is not None:
+        if self._is_open:
+            self._is_open = False
             self._run.finish(quiet=True)
-            self._run = None
