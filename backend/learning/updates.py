@@ -104,7 +104,7 @@ class Updates:
             weight = torch.as_tensor(weights[rows], dtype=errors.dtype, device=errors.device)
             loss = masked_flow_loss(errors, is_pad, weights=weight, total=total)
             loss.backward()
-            meter.add_flow(errors, is_pad, words[rows], total)
+            meter.add_flow(errors, is_pad, words[rows], total, loss=loss, time=time[rows])
             first += len(part)
         metrics = {"actor_grad_norm": optimizer.step()}
         if self._needs_labels:
@@ -153,8 +153,9 @@ class Updates:
                 img_masks=masks,
             )
             is_pad = torch.from_numpy(part.action_is_pad).to(errors.device)
-            (masked_flow_loss(errors, is_pad, total=total) + critic_loss).backward()
-            meter.add_flow(errors, is_pad, words, total)
+            loss = masked_flow_loss(errors, is_pad, total=total)
+            (loss + critic_loss).backward()
+            meter.add_flow(errors, is_pad, words, total, loss=loss, time=time[rows])
             first += len(part)
         metrics = {"critic_grad_norm": critic.step(), "actor_grad_norm": actor.step()}
         self._move_target()
@@ -181,7 +182,13 @@ class Updates:
             terminal = torch.from_numpy(part.terminated).to(values.device)
         known = targets.isfinite()
         losses = critic.losses(output, targets.nan_to_num(), terminal=terminal)
-        meter.add_critic(losses[known], values[known], targets[known], counted)
+        meter.add_critic(
+            losses[known],
+            values[known],
+            targets[known],
+            counted,
+            rewards=part.rewards,
+        )
         advantages = (targets - values.detach()).double().cpu().numpy()
         return (losses * known).sum() / counted, advantages
 
