@@ -235,7 +235,7 @@ def test_an_episode_that_will_never_come_can_be_given_up(server, robot, open_act
     refused = api.post(f"/api/episodes/{folder.name}/discard")
     assert refused.status_code == 404, "it is being recorded"
     actor.close()
-    wait_until(lambda: shown(api, folder)["state"] == "uploading")
+    wait_until(lambda: shown(api, folder).get("state") == "uploading")
 
     assert api.post(f"/api/episodes/{folder.name}/discard").status_code == 200
 
@@ -355,7 +355,7 @@ def test_an_episode_that_was_given_up_is_taken_after_all_when_it_comes(robot, op
     )
     wait_until(lambda: uploads(api) == {folder.name: 0.0})
     actor.close()
-    wait_until(lambda: shown(api, folder)["state"] == "uploading")
+    wait_until(lambda: shown(api, folder).get("state") == "uploading")
     assert decide(api, folder, "discard").json()["done"] == "given_up"
     assert shown(api, folder)["state"] == "discarded"
 
