@@ -89,10 +89,11 @@ class ScriptedActor:
         self._hello(socket)
         due_s = time.monotonic()
         while not self._closing.is_set():
-            due_s += 1 / FPS
-            while (left_s := due_s - time.monotonic()) > 0:
+            # On a busy machine steps come late, but what was sent is read all the same.
+            due_s = max(due_s + 1 / FPS, time.monotonic())
+            while True:
                 try:
-                    text = socket.recv(timeout=left_s)
+                    text = socket.recv(timeout=max(0.0, due_s - time.monotonic()))
                 except TimeoutError:
                     break
                 if isinstance(text, str):

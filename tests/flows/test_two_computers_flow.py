@@ -116,7 +116,8 @@ def test_nothing_is_lost_between_two_computers_on_a_bad_line(server, proxy, acto
     assert episode(server, first)["outcome"] == "success"
     listing = server.api.get("/api/episodes").json()
     assert listing["total"] == 3
-    assert actor.waiting() == []
+    # The server has the files a moment before the actor hears so.
+    wait_for("every upload to be confirmed", lambda: actor.waiting() == [])
     for name in (large.name, first):
         there = server.data_dir / "episodes" / name
         assert same_files(actor.data_dir / "episodes" / name, there)

@@ -29,7 +29,11 @@ class LeRobotProgram:
             self._process = subprocess.Popen(
                 [str(Path(sys.executable).parent / name), *flags],
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": _installed(folder)},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": _installed(folder),
+                    "PYTHONFAULTHANDLER": "1",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -40,8 +44,14 @@ class LeRobotProgram:
         self._process.send_signal(signal.SIGINT)
 
     def wait(self, *, timeout_s: float) -> int:
-        """Wait for its end; return its exit status."""
-        return self._process.wait(timeout=timeout_s)
+        """Wait for its end; return its exit status. Where it does not end, say where it stands."""
+        try:
+            return self._process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            # The fault handler writes every thread's stack into the log.
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(timeout=END_S)
+            raise AssertionError(f"{error}\n{self.log.read_text()}") from error
 
     def close(self) -> None:
         """Kill it where it still runs."""
