@@ -37,6 +37,8 @@ class LeRobotProgram:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Tests started in the background ignore it, and so would the program.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def interrupt(self) -> None:
