@@ -1,6 +1,7 @@
 """What people say of episodes, kept as events in the database beside the rows it changes.
 
-    acts.py          label, undo, redo, revert: each appends events
+    acts.py          label and revert: each appends an event
+    undoing.py       undo and redo, of one act or of a bulk
     bulk.py          the same word for all episodes of a filter, in one act
     gathering.py     reads and writes what an act on many episodes needs
     rows.py          what lists show, brought up to date in the transaction that changes it
@@ -17,17 +18,15 @@ from backend.review.acts import (
     EpisodeLabels,
     EpisodeNotFoundError,
     LabelConflictError,
-    NothingToUndoError,
     add_label,
     current_labels,
     history,
-    redo,
     revert,
-    undo,
 )
 from backend.review.bulk import BulkConflictError, BulkPlan, apply_bulk, plan_bulk
 from backend.review.gathering import event_from_row
 from backend.review.rows import complete_scores, record_score
+from backend.review.undoing import NothingToUndoError, redo, undo
 
 __all__ = [
     "BulkConflictError",

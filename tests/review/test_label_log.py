@@ -235,7 +235,7 @@ class World:
 )
 def test_whatever_two_people_do_the_log_gives_what_replaying_it_gives(database, monkeypatch, acts):
     # So few that undo often has to look further back.
-    monkeypatch.setattr("backend.review.acts.RECENT", 3)
+    monkeypatch.setattr("backend.review.undoing.RECENT", 3)
     world = World(database)
     for act in acts:
         world.perform(*act)
