@@ -23,7 +23,11 @@ class LivePage:
         self.help = page.locator("[data-part=help]")
 
     def says(self, word: str, *, timeout_s: float = PATIENCE_MS / 1000) -> None:
-        expect(self.phase_word).to_have_text(word, timeout=timeout_s * 1000)
+        try:
+            expect(self.phase_word).to_have_text(word, timeout=timeout_s * 1000)
+        except AssertionError as error:
+            told = self.toasts.inner_text()
+            raise AssertionError(f"{error}\nThe page told: {told or 'nothing'}") from None
 
     def lease_says(self, text: str) -> None:
         expect(self.lease).to_have_text(text, timeout=PATIENCE_MS)
@@ -55,12 +59,28 @@ class LivePage:
         self.says("READY")
 
     def start(self, key: str = "2") -> None:
-        self.press(key)
-        self.says("POLICY DRIVES")
+        self.press_until(key, "POLICY DRIVES")
 
     def take_over(self, key: str = "5") -> None:
-        self.press(key)
-        self.says("HUMAN DRIVES")
+        self.press_until(key, "HUMAN DRIVES")
+
+    def press_until(self, key: str, word: str) -> None:
+        """Press a command's key, and again each time that it came too late and was dropped.
+
+        A command is dropped when it is a second old, which a busy machine takes now and then.
+        """
+        dropped = self.toasts.get_by_text("was dropped")
+        while True:
+            self.press(key)
+            said = self.phase_word.and_(self.page.get_by_text(word, exact=True))
+            try:
+                expect(said.or_(dropped).first).to_be_visible(timeout=PATIENCE_MS)
+            except AssertionError:
+                break
+            if dropped.count() == 0:
+                break
+            self.toasts.locator(".toast", has=dropped).get_by_label("Dismiss").click()
+        self.says(word)
 
     def waits_for_pictures(self) -> None:
         """Wait until every camera has shown a few frames."""

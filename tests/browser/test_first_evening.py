@@ -64,8 +64,7 @@ def attempt_and_grade(live: LivePage, key: str) -> None:
         live.page.keyboard.down(direction)
         live.page.wait_for_timeout(300)
         live.page.keyboard.up(direction)
-    live.press(key)
-    live.says("READY")
+    live.press_until(key, "READY")
 
 
 def train(page: Page, *, run: str) -> None:

@@ -60,9 +60,7 @@ def test_an_attempt_in_the_simulator_by_keyboard_is_recorded(
     live.page.wait_for_timeout(1000)
     live.page.screenshot(path=screenshots / "live-simulator-1440x900-light.png")
     live.page.keyboard.up("ArrowLeft")
-    live.press("1")
-    expect(live.banner).to_contain_text("SUCCESS")
-    live.says("READY", timeout_s=30)
+    live.press_until("1", "READY")
     episodes = handrail.api.get("/api/episodes").json()
 
     assert episodes["total"] == before + 1
@@ -83,8 +81,7 @@ def test_a_lost_focus_holds_the_real_loop_and_a_driver_who_is_back_goes_on(
     live.page.keyboard.up("ArrowRight")
     live.regain_focus()
     live.says("HUMAN DRIVES")
-    live.press("0")
-    live.says("READY", timeout_s=30)
+    live.press_until("0", "READY")
 
 
 def test_the_page_comes_back_by_itself_after_a_server_restart(
@@ -99,8 +96,7 @@ def test_the_page_comes_back_by_itself_after_a_server_restart(
     handrail.start()
     expect(live.lost).to_be_hidden(timeout=20_000)
     live.says("HELD", timeout_s=30)
-    live.press("0")
-    live.says("READY", timeout_s=30)
+    live.press_until("0", "READY")
 
     assert handrail.actor_pid() == actor
     wait_for("new pictures", lambda: live.page.locator(".cam[data-state=live]").count() == 2)
