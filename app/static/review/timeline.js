@@ -49,10 +49,10 @@ export class Timeline {
     this.#canvas.setAttribute("aria-label", this.#rows.map((row) => row.title).join(", "));
     this.#readouts = this.#rows.map((row) => readoutsOf(row).map(() => h("b")));
     this.#word = h("span", { class: "rv-word" });
+    const unscored = review !== null && !review.curves?.length;
     this.#gutter.replaceChildren(
-      h("div", { class: "rv-row-head", style: `height: ${LABELS_PX}px` }, h("span", { class: "rv-row-title" }, "labels"), h("span", { class: "rv-human-key" }, "a person drove")),
+      h("div", { class: "rv-row-head", style: `height: ${LABELS_PX}px` }, h("span", { class: "rv-row-title" }, "labels", unscored && h("span", { class: "dk-quiet", title: "no critic has scored this episode" }, " · not scored")), h("span", { class: "rv-human-key" }, "a person drove")),
       ...this.#rows.map((row, index) => this.#head(row, this.#readouts[index])));
-    if (review && !review.curves?.length) this.#gutter.firstChild.append(h("span", { class: "dk-quiet" }, "not scored by a critic"));
   }
 
   #head(row, readouts) {
