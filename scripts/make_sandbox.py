@@ -1,11 +1,12 @@
 """Makes the example data that an empty data directory is offered: see `backend.sandbox.bundle`.
 
-    python -m scripts.make_sandbox        about ten minutes on two idle cores, no GPU
+    python -m scripts.make_sandbox        about fifteen minutes of one core, no GPU
 
-A clumsy scripted expert tries to touch the cube, the preset `recap_tiny` learns from its attempts,
-and the checkpoint that comes out makes the attempts of the bundle, graded by the simulator's
-verdict and sometimes rescued. It is meant to fail sometimes: a newcomer should have a reason to
-take over. What is done is kept under --work: a killed run goes on where it was.
+A clumsy scripted expert shows how to touch the cube, a policy imitates it and tries, the preset
+`recap_tiny` learns from all of that, and the checkpoint that comes out makes the attempts of the
+bundle, graded by the simulator's verdict and sometimes rescued. It is meant to fail sometimes: a
+newcomer should have a reason to take over. What is done is kept under --work: a killed run goes on
+where it was.
 """
 
 import argparse
@@ -30,9 +31,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("artifacts"))
     parser.add_argument("--out", type=Path, default=BUNDLE_DIR)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--critic-steps", type=int, default=300)
-    parser.add_argument("--actor-steps", type=int, default=600)
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--critic-steps", type=int, default=800)
+    parser.add_argument("--actor-steps", type=int, default=800)
     args = parser.parse_args()
     # MuJoCo chooses its way to draw when it is imported.
     os.environ.setdefault("MUJOCO_GL", "egl")
@@ -66,11 +66,15 @@ def _work(args: argparse.Namespace) -> Path:
         limit_s=8.0,
         critic_steps=args.critic_steps,
         actor_steps=args.actor_steps,
-        recap_overrides={"optimizer.batch_size": args.batch_size, "schedule.save_every": 200},
+        acting_noise=0.0,
     )
+    first = ("demonstrations", "round1")
     cells = (
         Cell(name="demonstrations", kind="record"),
-        Cell(name=RUN, kind="train", method="recap", recordings=("demonstrations",)),
+        # The critic reads the actor's features: it learns little from those of random weights.
+        Cell(name="demos", kind="train", method="demos", recordings=first[:1]),
+        Cell(name="round1", kind="record", driver="demos"),
+        Cell(name=RUN, kind="train", method="recap", recordings=first, start="demos"),
         Cell(name="attempts", kind="record", driver=RUN),
     )
     bench = Bench(setting, cells, seed=args.seed, out=args.work.absolute(), told=print)

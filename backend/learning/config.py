@@ -162,13 +162,18 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.95)
     grad_clip: float = 1.0
-    # Learning rates rise from 0 over so many updates, then stay.
+    # Learning rates rise from 0 over so many updates.
     warmup_steps: int = 0
+    # Then they stay, or fall along half a cosine to `final_lr_share` at the last update.
+    decay: Literal["none", "cosine"] = "none"
+    final_lr_share: float = 0.05
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         _require(self.accumulation >= 1, "accumulation", self.accumulation, "at least 1")
         _require(self.grad_clip > 0, "grad_clip", self.grad_clip, "above 0")
+        share = self.final_lr_share
+        _require(0 < share <= 1, "final_lr_share", share, "in (0, 1]")
 
     @property
     def update_size(self) -> int:
@@ -203,6 +208,18 @@ class ScheduleConfig:
         if self.order == "joint":
             return self.critic_warmup_steps + self.joint_steps
         return self.rounds * (self.critic_steps + self.actor_steps)
+
+    @property
+    def actor_total(self) -> int:
+        """Updates of the actor from start to end."""
+        return self.joint_steps if self.order == "joint" else self.rounds * self.actor_steps
+
+    @property
+    def critic_total(self) -> int:
+        """Updates of the critic from start to end."""
+        if self.order == "joint":
+            return self.critic_warmup_steps + self.joint_steps * self.critic_updates
+        return self.rounds * self.critic_steps
 
 
 @dataclass(frozen=True, kw_only=True)

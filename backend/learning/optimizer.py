@@ -6,7 +6,9 @@ Gradients are summed in float32 too, as they arrive, over all micro-batches of a
 parameter is its own master and costs nothing extra.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +16,25 @@ from torch import Tensor, nn
 
 from backend.learning.config import OptimizerConfig
 from backend.learning.trainable import part_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateSchedule:
+    """Share of the learning rate that each update uses."""
+
+    warmup_steps: int = 0
+    # Updates after which the rate stays at `final_share`, half a cosine away; None: it never falls.
+    decay_steps: int | None = None
+    final_share: float = 1.0
+
+    def share(self, update: int) -> float:
+        """Of update number `update`, which counts from 0."""
+        rise = min(1.0, (update + 1) / (self.warmup_steps + 1))
+        if self.decay_steps is None:
+            return rise
+        progress = min(1.0, update / max(1, self.decay_steps))
+        left = (1 + math.cos(math.pi * progress)) / 2
+        return rise * (self.final_share + (1 - self.final_share) * left)
 
 
 class MasterOptimizer:
@@ -30,11 +51,11 @@ class MasterOptimizer:
         betas: tuple[float, float],
         weight_decay: float,
         grad_clip: float,
-        warmup_steps: int,
+        schedule: RateSchedule,
     ) -> None:
         """Take parameters by name with the learning rate of each group."""
         self.grad_clip = grad_clip
-        self.warmup_steps = warmup_steps
+        self.schedule = schedule
         self.updates = 0
         self._parameters: dict[str, nn.Parameter] = {}
         self._masters: dict[str, Tensor] = {}
@@ -77,11 +98,6 @@ class MasterOptimizer:
         """Return the float32 truth of a parameter."""
         return self._masters[name]
 
-    @property
-    def warmup(self) -> float:
-        """Share of the learning rate that the next update uses."""
-        return min(1.0, (self.updates + 1) / (self.warmup_steps + 1))
-
     def step(self) -> float:
         """Clip, update, forget the gradients; return the norm before clipping.
 
@@ -89,7 +105,7 @@ class MasterOptimizer:
             FloatingPointError: A gradient is not finite; the weights are left as they were.
         """
         for group, rate in zip(self._adam.param_groups, self._rates, strict=True):
-            group["lr"] = rate * self.warmup
+            group["lr"] = rate * self.schedule.share(self.updates)
         norm = float(torch.nn.utils.clip_grad_norm_(self._masters.values(), self.grad_clip))
         if norm != norm or norm == float("inf"):
             self.forget_gradients()
@@ -168,8 +184,10 @@ def make_optimizer(
     names: Sequence[str],
     config: OptimizerConfig,
     rate_of: Callable[[str, OptimizerConfig], float],
+    *,
+    total: int,
 ) -> MasterOptimizer | None:
-    """Return the optimiser of these parameters; None when there are none."""
+    """Return the optimiser of these parameters for `total` updates; None when there are none."""
     if not names:
         return None
     parameters = dict(module.named_parameters())
@@ -181,5 +199,9 @@ def make_optimizer(
         betas=config.betas,
         weight_decay=config.weight_decay,
         grad_clip=config.grad_clip,
-        warmup_steps=config.warmup_steps,
+        schedule=RateSchedule(
+            warmup_steps=config.warmup_steps,
+            decay_steps=total if config.decay == "cosine" else None,
+            final_share=config.final_lr_share,
+        ),
     )

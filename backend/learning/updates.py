@@ -49,10 +49,18 @@ class Updates:
         if config.lora is not None:
             actor_names = add_adapters(models.policy, config.lora, actor_names, seed=config.seed)
         self.actor_optimizer = make_optimizer(
-            models.policy, actor_names, config.optimizer, actor_rate
+            models.policy,
+            actor_names,
+            config.optimizer,
+            actor_rate,
+            total=config.schedule.actor_total,
         )
         self.critic_optimizer = make_optimizer(
-            models.critic, critic_names, config.optimizer, critic_rate
+            models.critic,
+            critic_names,
+            config.optimizer,
+            critic_rate,
+            total=config.schedule.critic_total,
         )
         uses_target = config.critic.learn_from == "td"
         self.target = averaged_copy(models.critic) if uses_target else None

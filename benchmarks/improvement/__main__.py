@@ -32,7 +32,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--setting", default="halting", choices=sorted(SETTINGS))
+    parser.add_argument("--setting", default="pauses", choices=sorted(SETTINGS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("artifacts/improvement"))
     parser.add_argument("--cell", help="only this cell, and those that it needs")

@@ -104,7 +104,11 @@ class Bench:
                 cell,
                 setting.attempts,
                 make_policy=self._checkpoint(cell.driver, cell),
-                rules=OracleRules(limit_s=setting.limit_s, helps_share=setting.helps_share),
+                rules=OracleRules(
+                    limit_s=setting.limit_s,
+                    helps_share=setting.helps_share,
+                    stuck_s=setting.stuck_s,
+                ),
                 data_dir=self.data_dir,
                 scenes=crc32(f"{cell.name} {self._seed} scenes".encode()),
             )

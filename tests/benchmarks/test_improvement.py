@@ -26,7 +26,7 @@ from benchmarks.improvement.setting import SETTINGS, quick
 from benchmarks.improvement.station import Station, SwiftClock
 from benchmarks.improvement.table import collect_results, markdown, summarise
 
-TOUCH = SETTINGS["touch"]
+PAUSES = SETTINGS["pauses"]
 
 
 def test_a_rate_has_wilsons_interval():
@@ -44,7 +44,7 @@ def test_successes_an_hour_count_resets_and_failed_attempts():
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_every_cell_comes_after_what_it_needs(rounds):
-    cells = cells_of(replace(TOUCH, rounds=rounds))
+    cells = cells_of(replace(PAUSES, rounds=rounds))
 
     names = [cell.name for cell in cells]
     for number, cell in enumerate(cells):
@@ -63,11 +63,11 @@ def test_every_cell_comes_after_what_it_needs(rounds):
 def test_all_methods_make_as_many_actor_updates():
     steps = set()
     for method in ("demos", "successes", "seed", "recap"):
-        schedule = TOUCH.learner_config(method, seed=3).schedule
+        schedule = PAUSES.learner_config(method, seed=3).schedule
         joint = schedule.order == "joint"
         steps.add(schedule.joint_steps if joint else schedule.actor_steps)
 
-    assert steps == {TOUCH.actor_steps}
+    assert steps == {PAUSES.actor_steps}
 
 
 def seen(*, distance_m: float = 0.1, success: bool = False) -> Observation:
@@ -151,7 +151,7 @@ def test_halts_need_a_time_between_them():
 
 
 def test_what_was_trained_before_a_kill_is_evaluated_and_not_trained_again(tmp_path, monkeypatch):
-    setting = quick(TOUCH)
+    setting = quick(PAUSES)
     cell = Cell(name="demos", kind="train", method="demos")
     steps = setting.learner_config("demos", seed=0).schedule.total_steps
     trained = []
@@ -178,7 +178,7 @@ def test_what_was_trained_before_a_kill_is_evaluated_and_not_trained_again(tmp_p
 
 def test_a_station_records_through_the_actor_what_policy_and_oracle_do(tmp_path):
     """The policy does nothing at all: the oracle takes over and touches the cube."""
-    config = replace(TOUCH, cameras=()).robot_config()
+    config = replace(PAUSES, cameras=()).robot_config()
 
     class Idler:
         name = "idler"
@@ -219,7 +219,7 @@ def test_a_station_records_through_the_actor_what_policy_and_oracle_do(tmp_path)
 
 
 def test_the_expert_alone_needs_no_help(tmp_path):
-    config = replace(TOUCH, cameras=()).robot_config()
+    config = replace(PAUSES, cameras=()).robot_config()
 
     with Station(
         config,
@@ -240,7 +240,7 @@ def test_the_expert_alone_needs_no_help(tmp_path):
 
 def test_a_recording_that_was_killed_can_be_made_again(tmp_path):
     """What the killed one left stays there, and no grade of it is taken for one of the new ones."""
-    config = replace(TOUCH, cameras=()).robot_config()
+    config = replace(PAUSES, cameras=()).robot_config()
     for _ in range(2):
         with Station(
             config,
@@ -262,7 +262,7 @@ def test_a_recording_that_was_killed_can_be_made_again(tmp_path):
 
 
 def test_results_of_seeds_are_pooled_and_unfinished_cells_left_out(tmp_path):
-    setting = quick(TOUCH)
+    setting = quick(PAUSES)
     for seed, hits in ((0, 30), (1, 50)):
         folder = tmp_path / setting.name / f"seed{seed}" / "results"
         folder.mkdir(parents=True)

@@ -237,7 +237,7 @@ def test_a_trained_critic_orders_states_it_has_never_seen():
 @pytest.fixture(scope="module")
 def obedient():
     """A learner whose episodes look alike: only the word says which way they went."""
-    return trained_on(two_ways(6, told=False), critic_steps=20, actor_steps=80)
+    return trained_on(two_ways(6, told=False), critic_steps=20, actor_steps=100)
 
 
 def test_words_follow_the_outcome_where_nothing_else_tells(obedient):

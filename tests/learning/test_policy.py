@@ -118,6 +118,19 @@ def test_base_and_stock_agree_on_every_submodules_settings():
     assert ours.gemma_expert.config.to_dict() == stock.gemma_expert.config.to_dict()
 
 
+def test_fresh_tiny_weights_do_not_whisper_where_a_patch_is(make_learner):
+    # Trap: SigLIP's own first weights whisper positions, and a cube was seen but not found.
+    tower = make_learner().models.policy.model.paligemma_with_expert.paligemma.model.vision_tower
+    embeddings = tower.vision_model.embeddings
+    size = embeddings.image_size
+    picture = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+    shown = embeddings.patch_embedding(picture).flatten(2)
+    positions = embeddings.position_embedding.weight
+
+    assert positions.std() > shown.std(dim=2).mean() / 2
+
+
 def test_pictures_become_floats_between_zero_and_one():
     # Trap: bytes that nobody divided by 255.
     frames = np.array([[[[0, 51, 255]]]], np.uint8)

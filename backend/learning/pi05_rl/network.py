@@ -46,6 +46,9 @@ class SizedPaliGemmaWithExpert(PaliGemmaWithExpertModel):
             )
         )
         self.gemma_expert.model.embed_tokens = None
+        embeddings = self.paligemma.model.vision_tower.vision_model.embeddings
+        with torch.no_grad():
+            embeddings.position_embedding.weight.mul_(size.position_gain)
         self.to_bfloat16_for_selected_params(config.dtype)
         self._set_requires_grad()
 

@@ -28,6 +28,9 @@ class ModelSize:
     # Prompt tokens, and layers of the critic (a third of the actor's), unless a config says so.
     prompt_tokens: int
     critic_depth: int
+    # Times SigLIP's own first weights of the patches' positions. Untrained patches are louder than
+    # their positions, and a few hundred updates do not tell a small tower where something is.
+    position_gain: float = 1.0
     num_heads: int = 8
     num_kv_heads: int = 1
 
@@ -66,5 +69,6 @@ SIZES = {
         image_size=96,
         prompt_tokens=64,
         critic_depth=1,
+        position_gain=6.0,
     ),
 }
