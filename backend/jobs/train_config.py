@@ -130,7 +130,8 @@ def with_total_steps(config: LearnerConfig, steps: int) -> LearnerConfig:
         warmup = min(schedule.critic_warmup_steps, steps - 1)
         schedule = replace(schedule, critic_warmup_steps=warmup, joint_steps=steps - warmup)
     else:
-        per_round = steps // schedule.rounds
+        refit_steps = round(steps * schedule.critic_refit_steps / schedule.total_steps)
+        per_round = (steps - refit_steps) // schedule.rounds
         stages = schedule.critic_steps + schedule.actor_steps
         critic_steps = round(per_round * schedule.critic_steps / stages)
         if schedule.critic_steps and schedule.actor_steps:
@@ -140,7 +141,10 @@ def with_total_steps(config: LearnerConfig, steps: int) -> LearnerConfig:
                 f"steps is {steps}, too few for {schedule.rounds} rounds of critic and actor"
             )
         schedule = replace(
-            schedule, critic_steps=critic_steps, actor_steps=per_round - critic_steps
+            schedule,
+            critic_steps=critic_steps,
+            actor_steps=per_round - critic_steps,
+            critic_refit_steps=refit_steps,
         )
     return replace(config, schedule=schedule)
 

@@ -50,6 +50,8 @@ class Setting:
     # Updates of the actor, the same for every method, and of the critic before it.
     actor_steps: int = 1500
     critic_steps: int = 600
+    # And after it.
+    critic_refit_steps: int = 300
     chunk_size: int = 8
     # Of every policy when it acts: see `ModelConfig.acting_noise`.
     acting_noise: float = 1.0
@@ -96,6 +98,7 @@ class Setting:
                 {
                     **common,
                     "schedule.critic_steps": self.critic_steps,
+                    "schedule.critic_refit_steps": self.critic_refit_steps,
                     "schedule.actor_steps": self.actor_steps,
                 }
                 | self.recap_overrides,
@@ -106,6 +109,7 @@ class Setting:
                 **common,
                 "words.mode": "none",
                 "schedule.critic_steps": 0,
+                "schedule.critic_refit_steps": 0,
                 "schedule.actor_steps": 1 if method == "untrained" else self.actor_steps,
             },
         )
@@ -130,9 +134,8 @@ SETTINGS = {
             slips=Slips(share=0.2, noticed_share=1.0, notices_s=(0.5, 1.5)),
             halts=Halts(every_s=1.2, lasts_s=(0.4, 1.0)),
             demonstration_limit_s=8.0,
-            rounds=2,
             attempts=80,
-            limit_s=2.6,
+            limit_s=2.8,
             stuck_s=0.3,
             actor_steps=1000,
             critic_steps=600,
@@ -162,5 +165,6 @@ def quick(setting: Setting) -> Setting:
         evaluations=4,
         actor_steps=4,
         critic_steps=4,
+        critic_refit_steps=4,
         slips=replace(setting.slips, share=0.0),
     )

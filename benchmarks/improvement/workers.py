@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,9 +20,23 @@ def work_through(orders: Sequence[Order], *, workers: int) -> None:
     # MuJoCo chooses its way to draw when it is imported; GL and torch do not survive a fork.
     os.environ.setdefault("MUJOCO_GL", "egl")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        max_workers=workers, mp_context=context, initializer=_end_with_parent
+    ) as pool:
         for done in [pool.submit(_work, order) for order in orders]:
             done.result()
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is killed: two of them at one seed would spoil it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _work(order: Order) -> None:

@@ -58,12 +58,13 @@ def test_what_has_to_be_fetched_is_known_beforehand(tmp_path):
 
 @pytest.mark.parametrize(
     ("preset", "steps", "stages"),
-    [("recap", 1200, (400, 800)), ("recap", 2, (1, 1)), ("debug", 7, (4, 3))],
+    [("recap", 1300, (400, 800, 100)), ("recap", 2, (1, 1, 0)), ("debug", 7, (4, 3, 0))],
 )
 def test_total_steps_stretch_the_stages_in_proportion(tmp_path, preset, steps, stages):
     schedule = read_train_params({"preset": preset, "steps": steps}, tmp_path).config.schedule
 
-    assert (schedule.critic_steps, schedule.actor_steps) == stages
+    counts = (schedule.critic_steps, schedule.actor_steps, schedule.critic_refit_steps)
+    assert counts == stages
     assert schedule.total_steps == steps
 
 

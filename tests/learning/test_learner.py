@@ -182,6 +182,23 @@ def test_a_critic_step_moves_only_the_critic_and_an_actor_step_only_the_actor(ma
     assert seen == [("critic", {"critic"})] * 2 + [("actor", {"policy"})] * 2
 
 
+def test_the_critic_learns_on_what_the_actor_made_of_its_features_and_judges_by_that(make_learner):
+    learner = make_learner(
+        {"schedule": {"critic_steps": 1, "actor_steps": 2, "critic_refit_steps": 2}}
+    )
+
+    stages = []
+    while not learner.done:
+        stages.append(learner.stage)
+        learner.train_step()
+
+    assert stages == ["critic", "actor", "actor", "critic", "critic"]
+    last = dict(score_episodes(learner.models, learner.sampler.episodes))
+    for name, values in learner.labels.values.items():
+        np.testing.assert_array_equal(values, last[name].values)
+    assert learner.models.thresholds == learner.labels.thresholds
+
+
 def test_the_target_critic_moves_slowly_towards_the_live_one(make_learner):
     learner = make_learner(JOINT)
     before = {n: p.clone() for n, p in learner.target.named_parameters()}
