@@ -20,6 +20,8 @@ from backend.sandbox.bundle import BUNDLE_DIR
 
 RUN = "sandbox"
 DEMONSTRATIONS, ATTEMPTS = 120, 30
+# Of the last attempts, so many go into the bundle: what is committed has to stay small.
+BUNDLED = 27
 
 
 def main() -> None:
@@ -66,7 +68,6 @@ def _work(args: argparse.Namespace) -> Path:
         limit_s=8.0,
         critic_steps=args.critic_steps,
         actor_steps=args.actor_steps,
-        acting_noise=0.0,
     )
     first = ("demonstrations", "round1")
     cells = (
@@ -86,7 +87,8 @@ def _assemble(data_dir: Path, checkpoint_id: str, out: Path) -> None:
     """Put the bundle together beside the old one, then take its place."""
     aside = out.with_name(f".{out.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
-    ids = [attempt["episode_id"] for attempt in _result(data_dir, "attempts")["attempts"]]
+    attempts = _result(data_dir, "attempts")["attempts"][:BUNDLED]
+    ids = [attempt["episode_id"] for attempt in attempts]
     for id in ids:
         shutil.copytree(data_dir / "episodes" / id, aside / "episodes" / id)
     _score(data_dir, checkpoint_id, ids)

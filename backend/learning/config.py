@@ -190,8 +190,8 @@ class ScheduleConfig:
     critic_steps: int = 2000
     actor_steps: int = 4000
     rounds: int = 1
-    # rounds: updates of the critic at the very end. The actor moves the vision tower that the critic
-    # sees through; without some, the checkpoint's values fit the actor of before.
+    # rounds: updates of the critic at the very end. The actor moves the vision tower that it sees
+    # through; without some, the checkpoint's values fit the actor of before.
     critic_refit_steps: int = 0
     # joint: updates of the critic alone first, then joint updates.
     critic_warmup_steps: int = 0

@@ -54,7 +54,7 @@ class Setting:
     critic_refit_steps: int = 300
     chunk_size: int = 8
     # Of every policy when it acts: see `ModelConfig.acting_noise`.
-    acting_noise: float = 1.0
+    acting_noise: float = 0.0
     # Actions of a chunk that are played before the next one is thought of.
     replan: int = 6
     # Laid over the learner's config, for `seed` and for `recap`.
@@ -138,8 +138,6 @@ SETTINGS = {
             limit_s=2.8,
             stuck_s=0.3,
             actor_steps=1000,
-            critic_steps=600,
-            acting_noise=0.0,
         ),
         Setting(
             name="pick",

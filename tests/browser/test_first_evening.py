@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.flow, pytest.mark.timeout(600)]
 OpenPage = Callable[..., Page]
 # Actor and training each import torch, which takes its time on a busy machine.
 SLOW_S = 240.0
-EXAMPLES = 30
+EXAMPLES = 27
 ATTEMPTS = 10
 # So long the oracle lets the policy try.
 LIMIT_S = 5.0

@@ -113,7 +113,7 @@ function offer(card, sandbox) {
   card.show(
     element("h2", { text: "Nothing is recorded yet" }),
     element("p", {
-      text: "Begin with examples? A small trained policy for the simulated arm that succeeds sometimes, thirty of "
+      text: "Begin with examples? A small trained policy for the simulated arm that succeeds sometimes, 27 of "
         + "its attempts, and what its critic thought of them.",
     }),
     element("div", { class: "tour-buttons" }, ...choices),
