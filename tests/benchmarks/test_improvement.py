@@ -3,7 +3,8 @@
 import contextlib
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,3 +288,19 @@ def test_results_of_seeds_are_pooled_and_unfinished_cells_left_out(tmp_path):
     assert rows[0]["success"] == pytest.approx(0.4)
     assert rows[0]["by_seed"] == {"0": 0.3, "1": 0.5}
     assert "| recap1 | 40% | 33%–47% | 30%, 50% | 100 | 0.50 |  |  |" in markdown(rows)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/improvement.md"])
+def test_the_table_that_people_read_is_that_of_the_committed_results(page):
+    root = Path(__file__).parents[2]
+    results = json.loads(
+        (root / "benchmarks/improvement/results/pauses.json").read_text(encoding="utf-8")
+    )
+    by_seed = {
+        cell: {int(seed): result for seed, result in found.items()}
+        for cell, found in results["cells"].items()
+    }
+
+    assert results["rows"] == summarise(by_seed)
+    assert markdown(results["rows"]) in (root / page).read_text(encoding="utf-8")
+    assert results["setting"] == json.loads(json.dumps(asdict(PAUSES)))
