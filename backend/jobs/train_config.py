@@ -130,7 +130,7 @@ def with_total_steps(config: LearnerConfig, steps: int) -> LearnerConfig:
         warmup = min(schedule.critic_warmup_steps, steps - 1)
         schedule = replace(schedule, critic_warmup_steps=warmup, joint_steps=steps - warmup)
     else:
-        refit_steps = round(steps * schedule.critic_refit_steps / schedule.total_steps)
+        refit_steps = round(steps * schedule.refit_steps / schedule.total_steps)
         per_round = (steps - refit_steps) // schedule.rounds
         stages = schedule.critic_steps + schedule.actor_steps
         critic_steps = round(per_round * schedule.critic_steps / stages)

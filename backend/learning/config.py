@@ -190,8 +190,8 @@ class ScheduleConfig:
     critic_steps: int = 2000
     actor_steps: int = 4000
     rounds: int = 1
-    # rounds: updates of the critic at the very end. The actor moves the vision tower that it sees
-    # through; without some, the checkpoint's values fit the actor of before.
+    # rounds: updates of the critic at the very end, where it was trained before. The actor moves
+    # the vision tower that it sees through; without some, its values fit the actor of before.
     critic_refit_steps: int = 0
     # joint: updates of the critic alone first, then joint updates.
     critic_warmup_steps: int = 0
@@ -204,18 +204,18 @@ class ScheduleConfig:
     def __post_init__(self) -> None:
         for name in ("rounds", "critic_updates", "save_every", "log_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        if self.order == "joint" and self.critic_refit_steps:
-            raise ConfigError(
-                f"order is 'joint', where the critic learns to the end, and critic_refit_steps is "
-                f"{self.critic_refit_steps}: set it to 0, or order to 'rounds'"
-            )
+
+    @property
+    def refit_steps(self) -> int:
+        """Updates of the critic after the actor; none where it learns to the end, or never."""
+        return self.critic_refit_steps if self.order == "rounds" and self.critic_steps else 0
 
     @property
     def total_steps(self) -> int:
         """Optimiser steps from start to end."""
         if self.order == "joint":
             return self.critic_warmup_steps + self.joint_steps
-        return self.rounds * (self.critic_steps + self.actor_steps) + self.critic_refit_steps
+        return self.rounds * (self.critic_steps + self.actor_steps) + self.refit_steps
 
     @property
     def actor_total(self) -> int:
@@ -227,7 +227,7 @@ class ScheduleConfig:
         """Updates of the critic from start to end."""
         if self.order == "joint":
             return self.critic_warmup_steps + self.joint_steps * self.critic_updates
-        return self.rounds * self.critic_steps + self.critic_refit_steps
+        return self.rounds * self.critic_steps + self.refit_steps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,7 @@ class Learner(Updates):
         schedule = self.config.schedule
         if schedule.order == "joint":
             return "critic" if self.step < schedule.critic_warmup_steps else "joint"
-        if 0 < schedule.total_steps - self.step <= schedule.critic_refit_steps:
+        if 0 < schedule.total_steps - self.step <= schedule.refit_steps:
             return "critic"
         in_round = self.step % (schedule.critic_steps + schedule.actor_steps)
         return "critic" if in_round < schedule.critic_steps else "actor"
@@ -105,7 +105,7 @@ class Learner(Updates):
             metrics = self.update_both(self._draw_for_critic())
         self.step += 1
         schedule = self.config.schedule
-        if schedule.critic_refit_steps and self.step == schedule.total_steps:
+        if schedule.refit_steps and self.step == schedule.total_steps:
             # The thresholds that the checkpoint remembers are those of its own critic.
             metrics |= self.relabel()
         return metrics

@@ -109,7 +109,6 @@ class Setting:
                 **common,
                 "words.mode": "none",
                 "schedule.critic_steps": 0,
-                "schedule.critic_refit_steps": 0,
                 "schedule.actor_steps": 1 if method == "untrained" else self.actor_steps,
             },
         )

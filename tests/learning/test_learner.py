@@ -199,6 +199,20 @@ def test_the_critic_learns_on_what_the_actor_made_of_its_features_and_judges_by_
     assert learner.models.thresholds == learner.labels.thresholds
 
 
+@pytest.mark.parametrize("overrides", [{"schedule": {"critic_steps": 0, "actor_steps": 2}}, JOINT])
+def test_a_critic_that_was_not_trained_before_the_actor_is_not_fitted_after_it(
+    make_learner, overrides
+):
+    # Trap: a run of the actor alone would end with hours of nothing, or with an error.
+    plain = make_learner(overrides).config.schedule
+    asked = make_learner(
+        {**overrides, "schedule": {**overrides["schedule"], "critic_refit_steps": 5}}
+    )
+    schedule = asked.config.schedule
+
+    assert (schedule.total_steps, schedule.critic_total) == (plain.total_steps, plain.critic_total)
+
+
 def test_the_target_critic_moves_slowly_towards_the_live_one(make_learner):
     learner = make_learner(JOINT)
     before = {n: p.clone() for n, p in learner.target.named_parameters()}

@@ -74,7 +74,7 @@ export function totalSteps(job) {
   return schedule.order === "joint"
     ? schedule.critic_warmup_steps + schedule.joint_steps
     : schedule.rounds * (schedule.critic_steps + schedule.actor_steps) +
-        (schedule.critic_refit_steps ?? 0);
+        (schedule.critic_steps ? (schedule.critic_refit_steps ?? 0) : 0);
 }
 
 // Whose critic a job of scores or videos shows: a checkpoint, or that of a training still to come.
